@@ -1,0 +1,9 @@
+// Package assets holds the embedded stack: its Compose file, nginx.conf and Dockerfile, as a person would write them.
+package assets
+
+import "embed"
+
+// FS holds compose.yaml, nginx.conf and Dockerfile at its root.
+//
+//go:embed compose.yaml nginx.conf Dockerfile
+var FS embed.FS

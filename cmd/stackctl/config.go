@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"stackctl.dev/stackctl/internal/orchestrate/images"
+)
+
+func newConfigCmd(a *app) *cobra.Command {
+	var format string
+	var resolve bool
+	cmd := &cobra.Command{
+		Use: "config", Short: "Print the resolved Compose file",
+		Long: "Print the Compose file as it is understood: merged, interpolated, with defaults. The result is a valid Compose file.\n" +
+			"A key that stackctl does not honour is an error, never ignored; docs/compose-extension.md lists those it honours.",
+		Example: "stackctl config\nstackctl -f compose.yaml config --format json\nstackctl config --resolve-images > compose.resolved.yaml",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("format", format, "yaml", "json"); err != nil {
+				return err
+			}
+			return a.config(cmd.Context(), format, resolve)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "yaml", "yaml or json")
+	cmd.Flags().BoolVar(&resolve, "resolve-images", false, "name the images that the engine has for the services")
+	return cmd
+}
+
+func (a *app) config(ctx context.Context, format string, resolve bool) error {
+	s, err := a.load(ctx, nil)
+	if err != nil {
+		return err
+	}
+	project := s.Project
+	if resolve {
+		eng, err := a.connect(ctx)
+		if err != nil {
+			return err
+		}
+		defer eng.Close()
+		found, err := images.Find(ctx, eng, s, imageOptions())
+		if err != nil {
+			return err
+		}
+		for _, res := range found {
+			svc := project.Services[res.Service]
+			if res.ID == "" {
+				return fmt.Errorf("resolving image %q of service %q: the engine does not have it; run `stackctl images pull`", res.Wanted, res.Service)
+			}
+			svc.Image, svc.Build = res.Ref, nil
+			project.Services[res.Service] = svc
+		}
+	}
+	data, err := marshal(project, format)
+	if err != nil {
+		return fmt.Errorf("printing the Compose file: %w", err)
+	}
+	_, err = a.Out.Write(data)
+	return err
+}
+
+func marshal(project *types.Project, format string) ([]byte, error) {
+	if format == "json" {
+		data, err := project.MarshalJSON()
+		return append(data, '\n'), err
+	}
+	return project.MarshalYAML()
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+)
+
+type downOptions struct {
+	volumes       bool
+	yes           bool
+	removeOrphans bool
+	timeout       int
+}
+
+func newDownCmd(a *app) *cobra.Command {
+	o := &downOptions{}
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Stop and remove the stack",
+		Long: "Stop and remove the project's containers and networks, found by their labels: no Compose file is needed.\n" +
+			"nginx stops first, then all others side by side. Volumes stay unless --volumes is given.",
+		Example: "stackctl down\nstackctl down -t 0            # without a grace period\nstackctl down --volumes       # the counter too; asks first",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.down(cmd.Context(), o, cmd.Flags().Changed("timeout"))
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.volumes, "volumes", "v", false, "remove the volumes too: shows what is lost, and asks on a terminal")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "with --file: also remove containers of services that the file does not have")
+	flags.IntVarP(&o.timeout, "timeout", "t", 0, "grace period in `seconds` (default: each container's own)")
+	return cmd
+}
+
+func (a *app) down(ctx context.Context, o *downOptions, graceGiven bool) error {
+	begin := time.Now()
+	project, err := a.projectName(ctx)
+	if err != nil {
+		return err
+	}
+	eng, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	if o.volumes {
+		if err := a.confirmLoss(ctx, eng, project, o.yes); err != nil {
+			return err
+		}
+	}
+	show, err := a.newRenderer()
+	if err != nil {
+		return err
+	}
+	plan, err := a.takeDown(ctx, eng, project, o, graceGiven, show)
+	show.close()
+	if err != nil {
+		return err
+	}
+	if a.progress != "quiet" {
+		if plan.Empty() {
+			fmt.Fprintf(a.Err, "nothing to remove: project %q has no containers or networks\n", project)
+		} else {
+			fmt.Fprintf(a.Err, "removed in %s\n", round(time.Since(begin)))
+		}
+	}
+	return nil
+}
+
+// takeDown removes what carries the project's label. With a Compose file at hand, containers of services that it does
+// not have stay, unless --remove-orphans is given.
+func (a *app) takeDown(ctx context.Context, eng *engine.Engine, project string, o *downOptions, graceGiven bool, show renderer) (*orchestrate.Plan, error) {
+	unlock, err := lockProject(ctx, eng, project, show)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	observed, err := orchestrate.Observe(ctx, eng, project)
+	if err != nil {
+		return nil, err
+	}
+	if len(a.composeFiles()) > 0 && !o.removeOrphans {
+		s, err := a.load(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, orphan := range observed.KeepServices(s.Project.ServiceNames()) {
+			show.event(orchestrate.Event{Kind: orchestrate.EventWarning, Object: orphan, Detail: "its service is not in the Compose file; --remove-orphans removes it"})
+		}
+	}
+	options := orchestrate.DownOptions{Volumes: o.volumes}
+	if graceGiven {
+		grace := time.Duration(o.timeout) * time.Second
+		options.Grace = &grace
+	}
+	plan := orchestrate.PlanDown(observed, options)
+	return plan, orchestrate.Apply(ctx, eng, plan, show.event)
+}

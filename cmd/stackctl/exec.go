@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+)
+
+type execOptions struct {
+	service string
+	command []string
+	noTTY   bool
+	index   int
+}
+
+func newExecCmd(a *app) *cobra.Command {
+	o := &execOptions{}
+	cmd := &cobra.Command{
+		Use: "exec [flags] SERVICE COMMAND [ARG...]", Short: "Run a command in a running container",
+		Long:    "Run a command in a running container of a service, with a terminal where there is one. The exit code is that of the command.",
+		Example: "stackctl exec redis redis-cli INFO server\necho 'GET visits' | stackctl exec -T redis redis-cli",
+		Args:    usage(cobra.MinimumNArgs(2)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.service, o.command = args[0], args[1:]
+			return a.exec(cmd.Context(), o)
+		},
+		ValidArgsFunction: a.completeRunning,
+	}
+	cmd.Flags().SetInterspersed(false) // what follows the service belongs to the command
+	cmd.Flags().BoolVarP(&o.noTTY, "no-tty", "T", false, "do not allocate a terminal")
+	cmd.Flags().IntVar(&o.index, "index", 1, "number of the replica, from 1")
+	return cmd
+}
+
+func (a *app) exec(ctx context.Context, o *execOptions) error {
+	project, err := a.projectName(ctx)
+	if err != nil {
+		return err
+	}
+	eng, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	id, err := findReplica(ctx, eng, project, o.service, o.index)
+	if err != nil {
+		return err
+	}
+	x := engine.Exec{Command: o.command, In: a.In, Out: a.Out, Err: a.Err}
+	if !o.noTTY && isTerminal(a.In) && isTerminal(a.Out) {
+		restore, err := rawTerminal(a.In)
+		if err != nil {
+			return err
+		}
+		defer restore()
+		watch, cancel := context.WithCancel(ctx)
+		defer cancel()
+		x.TTY, x.Resize = true, watchSize(watch, a.Out)
+	}
+	code, err := eng.Exec(ctx, id, x)
+	if err == nil && code != 0 {
+		return exitError(code)
+	}
+	return err
+}
+
+// findReplica returns the ID of a running container.
+func findReplica(ctx context.Context, eng *engine.Engine, project, service string, index int) (string, error) {
+	list, err := orchestrate.Containers(ctx, eng, project)
+	if err != nil {
+		return "", err
+	}
+	var have []string
+	for _, c := range list {
+		if c.OneOff || c.Service != service {
+			continue
+		}
+		if c.Number == index {
+			if c.State != "running" {
+				return "", fmt.Errorf("running a command in container %q: it is %s; start it with `stackctl up`", c.Name, c.State)
+			}
+			return c.ID, nil
+		}
+		have = append(have, fmt.Sprint(c.Number))
+	}
+	if len(have) > 0 {
+		return "", fmt.Errorf("finding replica %d of service %q: it has %s", index, service, strings.Join(have, ", "))
+	}
+	return "", fmt.Errorf("finding service %q: project %q has no containers of it; `stackctl ps --all` lists them", service, project)
+}
+
+// rawTerminal passes every key on to the program in the container, and returns what undoes that.
+func rawTerminal(in io.Reader) (restore func(), err error) {
+	fd := in.(interface{ Fd() uintptr }).Fd()
+	state, err := term.MakeRaw(fd)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the terminal: %w", err)
+	}
+	return func() { _ = term.Restore(fd, state) }, nil
+}

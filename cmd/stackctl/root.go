@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/assets"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/images"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// defaultProject is the project's name when neither a flag, a variable nor the Compose file says otherwise.
+const defaultProject = "stackctl"
+
+// app is what every command shares: streams and the global flags.
+type app struct {
+	*streams
+	project  string
+	files    []string
+	envFiles []string
+	profiles []string
+	target   engine.Target
+	progress string
+}
+
+func newRoot(s *streams) *cobra.Command {
+	a := &app{streams: s}
+	root := &cobra.Command{
+		Use:   "stackctl",
+		Short: "Run, watch and change a small stack on a Docker Engine",
+		Long: "stackctl builds, starts, watches, repairs and removes a three-tier stack (nginx, a Go web tier, Redis) through the " +
+			"Docker Engine API.\nThe stack is a Compose file: the embedded one, or yours with --file.",
+		Example: "stackctl up                   # start the stack, wait until it answers, print its URL\n" +
+			"stackctl logs -f              # follow all tiers, merged in time order\n" +
+			"stackctl -p test up --port 0  # another copy beside it, on a free port",
+		SilenceErrors: true, SilenceUsage: true,
+		// As in Compose, -f before the verb is the file; after `logs` it means follow.
+		TraverseChildren: true,
+		Args:             cobra.NoArgs,
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	a.addFlags(root)
+	root.AddCommand(
+		newUpCmd(a), newDownCmd(a), newPsCmd(a), newExecCmd(a), newImagesCmd(a), newConfigCmd(a), 
+		newGetCmd(a), newDelCmd(a), newKeysCmd(a), newResetCmd(a), newVersionCmd(a), newServeCmd(a), newTunnelCmd(a),
+	)
+	return root
+}
+
+func (a *app) addFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.project, "project-name", "p", "", "project `name` (default: the Compose file's, or stackctl)")
+	flags.StringArrayVarP(&a.files, "file", "f", nil, "Compose `file`; repeat it to merge several (default: the embedded stack)")
+	flags.StringArrayVar(&a.envFiles, "env-file", nil, "`file` of variables for the Compose file")
+	flags.StringArrayVar(&a.profiles, "profile", nil, "enable a `profile` of the Compose file")
+	flags.StringVarP(&a.target.Context, "context", "c", "", "docker `context` to use")
+	flags.StringVarP(&a.target.Host, "host", "H", "", "engine `address`, such as ssh://user@host")
+	flags.StringVar(&a.progress, "progress", "auto", "progress `style`: auto, tty, plain, json or quiet")
+	_ = root.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return engine.Contexts(), cobra.ShellCompDirectiveNoFileComp
+	})
+	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressStyles, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// connect reaches the engine that the flags name.
+func (a *app) connect(ctx context.Context) (*engine.Engine, error) {
+	return engine.Connect(ctx, a.target)
+}
+
+// load resolves the Compose files; extra variables win over the environment.
+func (a *app) load(ctx context.Context, extra map[string]string) (*stack.Stack, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, fmt.Errorf("finding the current folder: %w", err)
+	}
+	env := map[string]string{}
+	for _, entry := range os.Environ() {
+		if name, value, ok := strings.Cut(entry, "="); ok {
+			env[name] = value
+		}
+	}
+	for name, value := range extra {
+		env[name] = value
+	}
+	return stack.Load(ctx, stack.Options{
+		Files: a.composeFiles(), Default: assets.FS, WorkingDir: dir, ProjectName: a.explicitName(),
+		Environment: env, EnvFiles: a.envFiles, Profiles: a.profiles,
+	})
+}
+
+func (a *app) composeFiles() []string {
+	if len(a.files) > 0 || os.Getenv("COMPOSE_FILE") == "" {
+		return a.files
+	}
+	return filepath.SplitList(os.Getenv("COMPOSE_FILE"))
+}
+
+func (a *app) explicitName() string {
+	if a.project != "" {
+		return a.project
+	}
+	return os.Getenv("COMPOSE_PROJECT_NAME")
+}
+
+// projectName is the project that the commands mean which work from labels alone: a Compose file is read only if the
+// user names one.
+func (a *app) projectName(ctx context.Context) (string, error) {
+	if name := a.explicitName(); name != "" {
+		return name, stack.CheckProjectName(name)
+	}
+	if len(a.composeFiles()) == 0 {
+		return defaultProject, nil
+	}
+	s, err := a.load(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	return s.Project.Name, nil
+}
+
+// imageOptions are the defaults of everything that looks for images.
+func imageOptions() images.Options {
+	roots := filepath.SplitList(os.Getenv("STACKCTL_HOST_ROOT"))
+	if cache, err := os.UserCacheDir(); err == nil && len(roots) == 0 {
+		roots = []string{filepath.Join(cache, "stackctl", "host")}
+	}
+	return images.Options{HostRoots: roots, Binary: os.Getenv("STACKCTL_WEB_BINARY")}
+}
+
+// usageError marks a wrong use of the command line: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usage makes an argument check report wrong usage.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// oneOf checks a flag that takes one of a few words.
+func oneOf(flag, value string, allowed ...string) error {
+	for _, word := range allowed {
+		if value == word {
+			return nil
+		}
+	}
+	return usageError{fmt.Errorf("checking --%s %q: use %s", flag, value, strings.Join(allowed, ", "))}
+}
+
+var errSilent = errors.New("already reported")

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"charm.land/fang/v2"
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/termtext"
+)
+
+// Exit codes, the same for every command; `exec` passes on that of the program it ran.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// exitError carries the exit code of a program that a command ran.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run is the whole program as a function of its context, streams and arguments.
+func run(ctx context.Context, s *streams, args []string) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	// fang gives the help its looks and the man pages. Errors are reported here, so that scripts can rely on their form;
+	// fang would also ask the terminal for its background colour before it prints one.
+	var failure error
+	keepError(root, &failure)
+	err := fang.Execute(ctx, root, fang.WithVersion(version), fang.WithoutVersion(), fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}))
+	err = cmp.Or(failure, err)
+	code := exitCodeOf(ctx, err)
+	if err != nil && code != exitInterrupted && !errors.Is(err, errSilent) && !errors.As(err, new(exitError)) {
+		fmt.Fprintln(s.Err, "stackctl: "+termtext.SafeLines(err.Error()))
+	}
+	if code == exitInterrupted {
+		fmt.Fprintln(s.Err, "stackctl: interrupted; what was begun is finished or undone by the next run")
+	}
+	return code
+}
+
+// keepError takes the errors of all commands out of fang's hands.
+func keepError(cmd *cobra.Command, failure *error) {
+	if inner := cmd.RunE; inner != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*failure = inner(cmd, args)
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		keepError(sub, failure)
+	}
+}
+
+func exitCodeOf(ctx context.Context, err error) int {
+	var program exitError
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &program):
+		return int(program)
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &wrong), isCobraUsage(err):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// isCobraUsage finds cobra's own complaint about an unknown command, for which it has no type.
+func isCobraUsage(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/images"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+type upOptions struct {
+	services      []string
+	waitTimeout   time.Duration
+	noWait        bool
+	build         bool
+	pull          string
+	source        string
+	dryRun        bool
+	forceRecreate bool
+	removeOrphans bool
+	port          int
+}
+
+func newUpCmd(a *app) *cobra.Command {
+	o := &upOptions{}
+	cmd := &cobra.Command{
+		Use:   "up [SERVICE...]",
+		Short: "Start the stack and wait until it answers",
+		Long: "Bring the stack to the state that its Compose file describes, wait until a request goes through every tier, and print " +
+			"its URL.\nOnly what changed is made anew, and the output says why. A second `up` changes nothing.",
+		Example: "stackctl up\nstackctl up --port 8080\nstackctl up --dry-run         # what would be done\nstackctl up web --build",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.services = args
+			if err := o.check(); err != nil {
+				return err
+			}
+			return a.up(cmd.Context(), o)
+		},
+		ValidArgsFunction: a.completeServices,
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long the stack may take until it answers")
+	flags.BoolVar(&o.noWait, "no-wait", false, "return as soon as the containers are started")
+	flags.BoolVar(&o.build, "build", false, "build images even if they are present")
+	flags.StringVar(&o.pull, "pull", "missing", "when to pull images: missing, always or never")
+	flags.StringVar(&o.source, "images", "auto", "where images come from: auto, registry or host (made from this host's programs)")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
+	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "make containers anew even if nothing changed")
+	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "remove containers of services that the Compose file does not have")
+	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")
+	flags.BoolP("detach", "d", true, "accepted as Compose does; up always detaches")
+	_ = cmd.RegisterFlagCompletionFunc("pull", cobra.FixedCompletions([]string{"missing", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{"auto", "registry", "host"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (o *upOptions) check() error {
+	if o.port < 0 || o.port > 65535 {
+		return usageError{fmt.Errorf("checking --port %d: use 1 to 65535", o.port)}
+	}
+	if o.waitTimeout <= 0 {
+		return usageError{fmt.Errorf("checking --wait-timeout %s: use a duration such as 60s, or --no-wait", o.waitTimeout)}
+	}
+	return errors.Join(oneOf("pull", o.pull, "missing", "always", "never"), oneOf("images", o.source, "auto", "registry", "host"))
+}
+
+func (o *upOptions) variables() map[string]string {
+	if o.port == 0 {
+		return nil
+	}
+	return map[string]string{"STACKCTL_PORT": fmt.Sprint(o.port)}
+}
+
+func (o *upOptions) images() images.Options {
+	options := imageOptions()
+	options.Rebuild, options.Pull, options.Source = o.build, o.pull, o.source
+	return options
+}
+
+func (o *upOptions) plan() orchestrate.PlanOptions {
+	return orchestrate.PlanOptions{ForceRecreate: o.forceRecreate, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout}
+}
+
+// up is the whole of `stackctl up`: load, get images, plan and apply, wait, report.
+func (a *app) up(ctx context.Context, o *upOptions) error {
+	begin := time.Now()
+	show, err := a.newRenderer()
+	if err != nil {
+		return err
+	}
+	s, err := a.loadSelected(ctx, o)
+	if err != nil {
+		show.close()
+		return err
+	}
+	eng, err := a.connect(ctx)
+	if err != nil {
+		show.close()
+		return err
+	}
+	defer eng.Close()
+	if o.dryRun {
+		show.close()
+		return a.printPlan(ctx, eng, s, o)
+	}
+	plan, err := converge(ctx, eng, s, o, show)
+	if err == nil && !o.noWait {
+		err = awaitReady(ctx, eng, s, o.waitTimeout)
+	}
+	show.close()
+	if err != nil {
+		a.printFailure(ctx, eng, s, err)
+		return err
+	}
+	a.reportUp(s, plan, time.Since(begin))
+	return nil
+}
+
+func (a *app) loadSelected(ctx context.Context, o *upOptions) (*stack.Stack, error) {
+	s, err := a.load(ctx, o.variables())
+	if err != nil {
+		return nil, err
+	}
+	return s.Select(o.services)
+}
+
+// converge holds the project's lock while images are got and the plan is carried out.
+func converge(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) (*orchestrate.Plan, error) {
+	unlock, err := lockProject(ctx, eng, s.Project.Name, show)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	found, err := images.Ensure(ctx, eng, s, o.images(), show.event)
+	if err != nil {
+		return nil, err
+	}
+	return orchestrate.Up(ctx, eng, s, images.ByService(found), o.plan(), show.event)
+}
+
+func lockProject(ctx context.Context, eng *engine.Engine, project string, show renderer) (unlock func(), err error) {
+	return orchestrate.Lock(ctx, eng.Address, project, func() {
+		show.event(orchestrate.Event{
+			Kind: orchestrate.EventWarning, Verb: "lock project", Object: project,
+			Detail: "another stackctl is changing this project; waiting for it to finish",
+		})
+	})
+}
+
+func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var dial orchestrate.Dialer
+	if !eng.Local() && s.Extension.Store != nil {
+		dial = func(ctx context.Context, address string) (net.Conn, error) {
+			return eng.DialService(ctx, s.Project.Name, address)
+		}
+	}
+	err := orchestrate.AwaitReady(limited, eng, s, dial)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// printPlan prints what `up` would do. It hands only the engine's reading half on.
+func (a *app) printPlan(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions) error {
+	found, err := images.Find(ctx, eng, s, o.images())
+	if err != nil {
+		return err
+	}
+	for _, res := range found {
+		if res.ID == "" || o.build && res.Origin != images.OriginRegistry {
+			verb := map[images.Origin]string{images.OriginRegistry: "pull", images.OriginHost: "make"}[res.Origin]
+			if verb == "" {
+				verb = "build"
+			}
+			fmt.Fprintf(a.Out, "   %s image %s: service %q needs it\n", verb, res.Ref, res.Service)
+		}
+	}
+	plan, _, err := orchestrate.Prepare(ctx, eng, s, images.ByService(found), o.plan())
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(a.Out, plan.String())
+	if plan.Empty() {
+		fmt.Fprintf(a.Out, "nothing to do: %d containers are as they should be\n", plan.Kept)
+	}
+	return nil
+}
+
+// reportUp prints the result: the URL to standard output, the rest to standard error.
+func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Duration) {
+	if a.progress != "quiet" {
+		for _, warning := range plan.Warnings {
+			fmt.Fprintln(a.Err, "warning: "+warning)
+		}
+		if plan.Empty() {
+			fmt.Fprintf(a.Err, "nothing changed: %s runs as described (%s)\n", containers(plan.Kept), round(elapsed))
+		} else {
+			fmt.Fprintf(a.Err, "ready in %s\n", round(elapsed))
+		}
+	}
+	for _, url := range urls(s) {
+		fmt.Fprintln(a.Out, url)
+	}
+}
+
+func containers(n int) string {
+	if n == 1 {
+		return "1 container"
+	}
+	return fmt.Sprintf("%d containers", n)
+}
+
+// urls lists where the stack answers: the probed port where there is one, else every published TCP port.
+func urls(s *stack.Stack) []string {
+	if r := s.Extension.Ready; r != nil {
+		if address, ok := orchestrate.Published(s, r.Service, r.Port); ok {
+			return []string{"http://" + address + "/"}
+		}
+	}
+	var found []string
+	for _, name := range s.Project.ServiceNames() {
+		for _, p := range s.Project.Services[name].Ports {
+			if address, ok := orchestrate.Published(s, name, p.Target); ok && p.Protocol != "udp" {
+				found = append(found, strings.TrimSuffix("http://"+address, ":80")+"/")
+			}
+		}
+	}
+	return found
+}

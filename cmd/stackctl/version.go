@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// version, commit and date are set by the linker: see Makefile and goreleaser.yaml.
+var (
+	version = "dev"
+	commit  = ""
+	date    = ""
+)
+
+type versionInfo struct {
+	Client clientVersion
+	Server *serverVersion `json:",omitempty"`
+}
+
+type clientVersion struct{ Version, Commit, Date, Go, OS, Arch string }
+
+type serverVersion struct{ Version, API, OS, Arch, Address, Context string }
+
+func newVersionCmd(a *app) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the versions of stackctl and of the engine",
+		Long:    "Print the versions of stackctl and, where one answers within 3 seconds, of the engine.",
+		Example: "stackctl version\nstackctl version --format json",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("format", format, "text", "json"); err != nil {
+				return err
+			}
+			return a.version(cmd.Context(), format)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	return cmd
+}
+
+func (a *app) version(ctx context.Context, format string) error {
+	info := versionInfo{Client: clientVersion{Version: version, Commit: commit, Date: date, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}}
+	server, err := a.serverVersion(ctx)
+	info.Server = server
+	if format == "json" {
+		return json.NewEncoder(a.Out).Encode(info)
+	}
+	fmt.Fprintf(a.Out, "stackctl %s (%s, %s/%s)\n", version, info.Client.Go, info.Client.OS, info.Client.Arch)
+	if err != nil {
+		fmt.Fprintf(a.Err, "no engine: %v\n", err)
+		return nil
+	}
+	fmt.Fprintf(a.Out, "engine %s, API %s (%s/%s) at %s, context %s\n", server.Version, server.API, server.OS, server.Arch, server.Address, server.Context)
+	return nil
+}
+
+func (a *app) serverVersion(ctx context.Context) (*serverVersion, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	eng, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer eng.Close()
+	v, err := eng.ServerVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &serverVersion{Version: v.Version, API: eng.API, OS: v.Os, Arch: v.Arch, Address: eng.Address, Context: eng.Context}, nil
+}

@@ -1,0 +1,270 @@
+package orchestrate
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Writer is what applying a plan needs of an engine.
+type Writer interface {
+	Reader
+	NetworkCreate(ctx context.Context, name string, options network.CreateOptions) (network.CreateResponse, error)
+	NetworkConnect(ctx context.Context, network, container string, config *network.EndpointSettings) error
+	NetworkRemove(ctx context.Context, id string) error
+	VolumeCreate(ctx context.Context, options volume.CreateOptions) (volume.Volume, error)
+	VolumeRemove(ctx context.Context, name string, force bool) error
+	ContainerCreate(ctx context.Context, config *container.Config, host *container.HostConfig, networking *network.NetworkingConfig, platform *ocispec.Platform, name string) (container.CreateResponse, error)
+	ContainerStart(ctx context.Context, id string, options container.StartOptions) error
+	ContainerStop(ctx context.Context, id string, options container.StopOptions) error
+	ContainerUnpause(ctx context.Context, id string) error
+	ContainerKill(ctx context.Context, id, signal string) error
+	ContainerRemove(ctx context.Context, id string, options container.RemoveOptions) error
+	CopyToContainer(ctx context.Context, id, path string, content io.Reader, options container.CopyToContainerOptions) error
+}
+
+// Action is one call to the engine. What it needs was decided when it was planned.
+type Action interface {
+	Verb() string   // such as "create container"
+	Object() string // the object's name
+	apply(ctx context.Context, w Writer) error
+	// limit bounds the call.
+	limit() time.Duration
+}
+
+// callLimit bounds one call to the engine that should take well below a second; a loaded engine may need longer.
+const callLimit = 60 * time.Second
+
+type bounded struct{}
+
+func (bounded) limit() time.Duration { return callLimit }
+
+type createNetwork struct {
+	bounded
+	Name    string
+	Options network.CreateOptions
+}
+
+func (a createNetwork) Verb() string   { return "create network" }
+func (a createNetwork) Object() string { return a.Name }
+func (a createNetwork) apply(ctx context.Context, w Writer) error {
+	_, err := w.NetworkCreate(ctx, a.Name, a.Options)
+	return err
+}
+
+type connectNetwork struct {
+	bounded
+	Network, Container string
+	Endpoint           *network.EndpointSettings
+}
+
+func (a connectNetwork) Verb() string   { return "connect container" }
+func (a connectNetwork) Object() string { return a.Container + " to " + a.Network }
+func (a connectNetwork) apply(ctx context.Context, w Writer) error {
+	return w.NetworkConnect(ctx, a.Network, a.Container, a.Endpoint)
+}
+
+type removeNetwork struct {
+	bounded
+	Name, ID string
+}
+
+func (a removeNetwork) Verb() string   { return "remove network" }
+func (a removeNetwork) Object() string { return a.Name }
+func (a removeNetwork) apply(ctx context.Context, w Writer) error {
+	return ignoreGone(w.NetworkRemove(ctx, a.ID))
+}
+
+type createVolume struct {
+	bounded
+	Options volume.CreateOptions
+}
+
+func (a createVolume) Verb() string   { return "create volume" }
+func (a createVolume) Object() string { return a.Options.Name }
+func (a createVolume) apply(ctx context.Context, w Writer) error {
+	_, err := w.VolumeCreate(ctx, a.Options)
+	return err
+}
+
+type removeVolume struct {
+	bounded
+	Name string
+}
+
+func (a removeVolume) Verb() string   { return "remove volume" }
+func (a removeVolume) Object() string { return a.Name }
+func (a removeVolume) apply(ctx context.Context, w Writer) error {
+	return ignoreGone(w.VolumeRemove(ctx, a.Name, false))
+}
+
+type createContainer struct {
+	bounded
+	Name       string
+	Config     *container.Config
+	Host       *container.HostConfig
+	Networking *network.NetworkingConfig
+	Platform   *ocispec.Platform
+}
+
+func (a createContainer) Verb() string   { return "create container" }
+func (a createContainer) Object() string { return a.Name }
+func (a createContainer) apply(ctx context.Context, w Writer) error {
+	_, err := w.ContainerCreate(ctx, a.Config, a.Host, a.Networking, a.Platform, a.Name)
+	return err
+}
+
+type startContainer struct {
+	bounded
+	Name string
+}
+
+func (a startContainer) Verb() string   { return "start container" }
+func (a startContainer) Object() string { return a.Name }
+func (a startContainer) apply(ctx context.Context, w Writer) error {
+	return w.ContainerStart(ctx, a.Name, container.StartOptions{})
+}
+
+type unpauseContainer struct {
+	bounded
+	Name string
+}
+
+func (a unpauseContainer) Verb() string   { return "unpause container" }
+func (a unpauseContainer) Object() string { return a.Name }
+func (a unpauseContainer) apply(ctx context.Context, w Writer) error {
+	return w.ContainerUnpause(ctx, a.Name)
+}
+
+// stopContainer asks the container to stop and kills it when its grace period is over.
+type stopContainer struct {
+	Name, ID string
+	Grace    *time.Duration // nil is the container's own
+}
+
+// longestGrace bounds the wait for a container whose own grace period is not known here.
+const longestGrace = 10 * time.Minute
+
+func (a stopContainer) Verb() string   { return "stop container" }
+func (a stopContainer) Object() string { return a.Name }
+func (a stopContainer) limit() time.Duration {
+	if a.Grace == nil {
+		return longestGrace
+	}
+	return *a.Grace + callLimit
+}
+
+func (a stopContainer) apply(ctx context.Context, w Writer) error {
+	var options container.StopOptions
+	if a.Grace != nil {
+		seconds := int((*a.Grace + time.Second - 1) / time.Second)
+		options.Timeout = &seconds
+	}
+	return ignoreGone(w.ContainerStop(ctx, a.ID, options))
+}
+
+type removeContainer struct {
+	bounded
+	Name, ID string
+	Kill     bool // remove it even if it runs
+}
+
+func (a removeContainer) Verb() string   { return "remove container" }
+func (a removeContainer) Object() string { return a.Name }
+func (a removeContainer) apply(ctx context.Context, w Writer) error {
+	// Its anonymous volumes hold what stackctl wrote into it, no data of the user's.
+	return ignoreGone(w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: true}))
+}
+
+// reloadContainer signals a container to read its configuration again.
+type reloadContainer struct {
+	bounded
+	Name, Signal string
+}
+
+func (a reloadContainer) Verb() string   { return "reload container" }
+func (a reloadContainer) Object() string { return a.Name }
+func (a reloadContainer) apply(ctx context.Context, w Writer) error {
+	return w.ContainerKill(ctx, a.Name, a.Signal)
+}
+
+// File is a file to be written into a container.
+type File struct {
+	Path     string
+	Content  string
+	Mode     int64
+	UID, GID int
+}
+
+// writeFiles writes files that share one directory, over the API: it works with remote engines and needs no bind mount.
+type writeFiles struct {
+	bounded
+	Container string
+	Files     []File
+}
+
+func (a writeFiles) Verb() string { return "write files" }
+func (a writeFiles) Object() string {
+	names := make([]string, len(a.Files))
+	for i, f := range a.Files {
+		names[i] = f.Path
+	}
+	return a.Container + ":" + strings.Join(names, ",")
+}
+
+func (a writeFiles) apply(ctx context.Context, w Writer) error {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	for _, f := range a.Files {
+		header := &tar.Header{
+			Name: path.Base(f.Path), Mode: f.Mode, Uid: f.UID, Gid: f.GID,
+			Size: int64(len(f.Content)), Typeflag: tar.TypeReg,
+		}
+		if err := tw.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(tw, f.Content); err != nil {
+			return err
+		}
+	}
+	if err := tw.Close(); err != nil {
+		return err
+	}
+	return w.CopyToContainer(ctx, a.Container, path.Dir(a.Files[0].Path), &archive, container.CopyToContainerOptions{})
+}
+
+// ignoreGone treats the removal of what is no longer there, or already being removed, as done.
+func ignoreGone(err error) error {
+	if errdefs.IsNotFound(err) || (errdefs.IsConflict(err) && strings.Contains(err.Error(), "is already in progress")) {
+		return nil
+	}
+	return err
+}
+
+// stepError says which step failed.
+func stepError(a Action, err error) error {
+	verb, noun, _ := strings.Cut(a.Verb(), " ")
+	return fmt.Errorf("%s %s %q: %w", Gerund(verb), noun, a.Object(), err)
+}
+
+// Gerund turns "create" into "creating" and "stop" into "stopping".
+func Gerund(verb string) string {
+	switch {
+	case verb == "stop":
+		return "stopping"
+	case strings.HasSuffix(verb, "e"):
+		return strings.TrimSuffix(verb, "e") + "ing"
+	}
+	return verb + "ing"
+}

@@ -1,0 +1,101 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxParallel bounds the calls under way at once: more only queue up in the engine.
+const maxParallel = 16
+
+// errSkipped marks a step whose precondition failed.
+var errSkipped = errors.New("skipped: a step before it failed")
+
+// Apply carries out the plan: every step as soon as those before it have succeeded. It decides nothing. A step that
+// fails stops those after it, and no others; all failures are returned together.
+func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
+	done := make([]chan struct{}, len(plan.Ops))
+	errs := make([]error, len(plan.Ops))
+	for i := range done {
+		done[i] = make(chan struct{})
+	}
+	slots := make(chan struct{}, maxParallel)
+	var group errgroup.Group
+	for i, op := range plan.Ops {
+		group.Go(func() error {
+			defer close(done[i])
+			errs[i] = await(ctx, op, done, errs)
+			if errs[i] == nil {
+				errs[i] = step(ctx, w, op, slots, sink)
+			} else if errors.Is(errs[i], errSkipped) {
+				sink.send(Event{Kind: EventSkipped, Verb: op.Action.Verb(), Object: op.Action.Object(), Service: op.Service})
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var failed []error
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, errSkipped) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// await waits for the steps before this one.
+func await(ctx context.Context, op Op, done []chan struct{}, errs []error) error {
+	for _, before := range op.After {
+		select {
+		case <-done[before]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if errs[before] != nil {
+			return errSkipped
+		}
+	}
+	return ctx.Err()
+}
+
+// step makes one call, within its limit.
+func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) error {
+	if _, waits := op.Action.(waitContainer); !waits { // a wait leaves the engine to the others
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	event := Event{Verb: op.Action.Verb(), Object: op.Action.Object(), Service: op.Service, Cause: op.Cause}
+	event.Kind = EventStarted
+	sink.send(event)
+	begin := time.Now()
+	limited, cancel := context.WithTimeout(ctx, op.Action.limit())
+	defer cancel()
+	err := op.Action.apply(limited, w)
+	event.Elapsed = time.Since(begin)
+	if err == nil {
+		event.Kind = EventDone
+		sink.send(event)
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if limited.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer from the engine within %s", op.Action.limit())
+	}
+	err = stepError(op.Action, err)
+	event.Kind, event.Err = EventFailed, err
+	sink.send(event)
+	return err
+}

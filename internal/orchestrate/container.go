@@ -1,0 +1,371 @@
+package orchestrate
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/strslice"
+	"github.com/docker/go-connections/nat"
+	"github.com/docker/go-units"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// replica is one container that a service should have.
+type replica struct {
+	stack     *stack.Stack
+	service   types.ServiceConfig
+	number    int
+	image     Image
+	addresses map[string]netip.Addr // by network key; absent where the engine chooses
+}
+
+// Image is the image that a service's containers are made of.
+type Image struct {
+	Ref string // as given to the engine
+	ID  string // config ID; "" while it is still to be pulled or built
+}
+
+// name is the container's name: Compose's own, so that its tools find it.
+func (r replica) name() string {
+	if r.service.ContainerName != "" {
+		return r.service.ContainerName
+	}
+	return fmt.Sprintf("%s-%s-%d", r.stack.Project.Name, r.service.Name, r.number)
+}
+
+// create turns the service into the engine's terms.
+func (r replica) create() (createContainer, error) {
+	labels, err := r.labels()
+	if err != nil {
+		return createContainer{}, err
+	}
+	ports, bindings, err := portsOf(r.service)
+	if err != nil {
+		return createContainer{}, err
+	}
+	config := &container.Config{
+		Hostname: r.service.Hostname, Domainname: r.service.DomainName, User: r.service.User,
+		ExposedPorts: ports, Tty: r.service.Tty, OpenStdin: r.service.StdinOpen,
+		Env: environmentOf(r.service), Cmd: strslice.StrSlice(r.service.Command), Entrypoint: strslice.StrSlice(r.service.Entrypoint),
+		Healthcheck: healthcheckOf(r.service.HealthCheck), Image: r.image.Ref, WorkingDir: r.service.WorkingDir,
+		Labels: labels, StopSignal: r.service.StopSignal, StopTimeout: stopTimeout(r.service),
+	}
+	host, err := r.hostConfig(bindings)
+	if err != nil {
+		return createContainer{}, err
+	}
+	networking := &network.NetworkingConfig{}
+	if first := r.networkKeys(); len(first) > 0 {
+		networking.EndpointsConfig = map[string]*network.EndpointSettings{r.networkName(first[0]): r.endpoint(first[0])}
+	}
+	platform, err := platformOf(r.service.Platform)
+	if err != nil {
+		return createContainer{}, err
+	}
+	return createContainer{Name: r.name(), Config: config, Host: host, Networking: networking, Platform: platform}, nil
+}
+
+func (r replica) labels() (map[string]string, error) {
+	hash, err := stack.Hash(r.service)
+	if err != nil {
+		return nil, err
+	}
+	fields, err := stack.Fields(r.service)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[string]string{}
+	maps.Copy(labels, r.service.Labels)
+	maps.Copy(labels, map[string]string{
+		LabelProject: r.stack.Project.Name, LabelService: r.service.Name, LabelContainerNumber: strconv.Itoa(r.number),
+		LabelOneOff: "False", LabelConfigHash: hash, LabelImage: r.image.ID, LabelDependsOn: dependsOnLabel(r.service),
+		LabelWorkingDir: r.stack.Project.WorkingDir, LabelConfigFiles: strings.Join(r.stack.Project.ComposeFiles, ","),
+		LabelVersion: composeVersion, LabelFields: string(encoded),
+	})
+	r.addRoleLabels(labels)
+	return labels, nil
+}
+
+// addRoleLabels writes down what the read-only commands need to know without the Compose file.
+func (r replica) addRoleLabels(labels map[string]string) {
+	if ready := r.stack.Extension.Ready; ready != nil && ready.Service == r.service.Name {
+		labels[LabelReady] = fmt.Sprintf("%d%s", ready.Port, ready.Path)
+	}
+	if store := r.stack.Extension.Store; store != nil {
+		if store.Service == r.service.Name {
+			labels[LabelStorePort] = strconv.Itoa(int(store.Port))
+		}
+		if store.Via == r.service.Name {
+			labels[LabelTunnel] = "true"
+		}
+	}
+	if _, ok := r.stack.Upstreams(r.service); ok {
+		labels[LabelFront] = "true"
+	}
+}
+
+func dependsOnLabel(svc types.ServiceConfig) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(svc.DependsOn)) {
+		d := svc.DependsOn[name]
+		parts = append(parts, fmt.Sprintf("%s:%s:%t", name, d.Condition, d.Restart))
+	}
+	return strings.Join(parts, ",")
+}
+
+func (r replica) hostConfig(bindings nat.PortMap) (*container.HostConfig, error) {
+	svc := r.service
+	restart, err := restartPolicyOf(svc.Restart)
+	if err != nil {
+		return nil, fmt.Errorf("reading restart of service %q: %w", svc.Name, err)
+	}
+	mounts, binds, err := r.mounts()
+	if err != nil {
+		return nil, err
+	}
+	host := &container.HostConfig{
+		Binds: binds, Mounts: mounts, PortBindings: bindings, RestartPolicy: restart, NetworkMode: r.networkMode(),
+		CapAdd: svc.CapAdd, CapDrop: svc.CapDrop, DNS: svc.DNS, DNSOptions: svc.DNSOpts, DNSSearch: svc.DNSSearch,
+		ExtraHosts: svc.ExtraHosts.AsList(":"), GroupAdd: svc.GroupAdd, ReadonlyRootfs: svc.ReadOnly,
+		SecurityOpt: svc.SecurityOpt, ShmSize: int64(svc.ShmSize), Sysctls: svc.Sysctls, Tmpfs: tmpfsOf(svc),
+		Init: svc.Init, Resources: resourcesOf(svc),
+	}
+	if svc.Logging != nil {
+		host.LogConfig = container.LogConfig{Type: svc.Logging.Driver, Config: svc.Logging.Options}
+	}
+	return host, nil
+}
+
+// networkKeys lists the service's networks as the Compose file calls them.
+func (r replica) networkKeys() []string { return slices.Sorted(maps.Keys(r.service.Networks)) }
+
+func (r replica) networkName(key string) string { return r.stack.Project.Networks[key].Name }
+
+func (r replica) networkMode() container.NetworkMode {
+	keys := r.networkKeys()
+	if len(keys) == 0 {
+		return "none"
+	}
+	return container.NetworkMode(r.networkName(keys[0]))
+}
+
+// endpoint is how the container is attached to one network: by its service's name, aliases and, where planned, address.
+func (r replica) endpoint(key string) *network.EndpointSettings {
+	settings := &network.EndpointSettings{Aliases: []string{r.name(), r.service.Name}}
+	if config := r.service.Networks[key]; config != nil {
+		settings.Aliases = append(settings.Aliases, config.Aliases...)
+	}
+	if address, ok := r.addresses[key]; ok {
+		settings.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: address.String()}
+	}
+	return settings
+}
+
+// mounts lists the service's volumes, and one anonymous volume for each directory of a read-only container into which
+// its configs are written: the engine refuses to write anywhere else in one.
+func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
+	for _, v := range r.service.Volumes {
+		m := mount.Mount{Type: mount.Type(v.Type), Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
+		switch v.Type {
+		case types.VolumeTypeVolume:
+			if named, ok := r.stack.Project.Volumes[v.Source]; ok {
+				m.Source = named.Name
+			}
+			if v.Volume != nil {
+				m.VolumeOptions = &mount.VolumeOptions{NoCopy: v.Volume.NoCopy}
+			}
+		case types.VolumeTypeTmpfs:
+			if v.Tmpfs != nil {
+				m.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: int64(v.Tmpfs.Size)}
+			}
+		case types.VolumeTypeBind:
+			if v.Bind != nil && bool(v.Bind.CreateHostPath) {
+				// Only this older form makes the engine create the path on its host.
+				binds = append(binds, bindOf(v))
+				continue
+			}
+		default:
+			return nil, nil, fmt.Errorf("mounting %q in service %q: type %q is not supported; use volume, bind or tmpfs", v.Target, r.service.Name, v.Type)
+		}
+		mounts = append(mounts, m)
+	}
+	if r.service.ReadOnly {
+		for _, dir := range r.configDirs() {
+			mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
+		}
+	}
+	return mounts, binds, nil
+}
+
+func bindOf(v types.ServiceVolumeConfig) string {
+	bind := v.Source + ":" + v.Target
+	if v.ReadOnly {
+		bind += ":ro"
+	}
+	return bind
+}
+
+// configDirs lists the directories that configs are written to, without those that a volume of the service covers.
+func (r replica) configDirs() []string {
+	var dirs []string
+	for _, c := range r.service.Configs {
+		dir := path.Dir(configTarget(c))
+		covered := slices.ContainsFunc(r.service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir })
+		if !covered && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// configTarget is where a config stands in the container: Compose's default is /<name>.
+func configTarget(c types.ServiceConfigObjConfig) string {
+	if c.Target == "" {
+		return "/" + c.Source
+	}
+	return c.Target
+}
+
+func tmpfsOf(svc types.ServiceConfig) map[string]string {
+	if len(svc.Tmpfs) == 0 {
+		return nil
+	}
+	tmpfs := map[string]string{}
+	for _, entry := range svc.Tmpfs {
+		target, options, _ := strings.Cut(entry, ":")
+		tmpfs[target] = options
+	}
+	return tmpfs
+}
+
+func resourcesOf(svc types.ServiceConfig) container.Resources {
+	res := container.Resources{
+		Memory: int64(svc.MemLimit), MemoryReservation: int64(svc.MemReservation),
+		NanoCPUs: int64(svc.CPUS * 1e9),
+	}
+	pids := svc.PidsLimit
+	if svc.Deploy != nil && svc.Deploy.Resources.Limits != nil {
+		limits := svc.Deploy.Resources.Limits
+		res.Memory = max(res.Memory, int64(limits.MemoryBytes))
+		res.NanoCPUs = max(res.NanoCPUs, int64(float32(limits.NanoCPUs)*1e9))
+		pids = max(pids, limits.Pids)
+	}
+	if svc.Deploy != nil && svc.Deploy.Resources.Reservations != nil {
+		res.MemoryReservation = max(res.MemoryReservation, int64(svc.Deploy.Resources.Reservations.MemoryBytes))
+	}
+	if pids != 0 {
+		res.PidsLimit = &pids
+	}
+	for _, name := range slices.Sorted(maps.Keys(svc.Ulimits)) {
+		limit := svc.Ulimits[name]
+		soft, hard := int64(limit.Soft), int64(limit.Hard)
+		if limit.Single != 0 {
+			soft, hard = int64(limit.Single), int64(limit.Single)
+		}
+		res.Ulimits = append(res.Ulimits, &units.Ulimit{Name: name, Soft: soft, Hard: hard})
+	}
+	return res
+}
+
+func portsOf(svc types.ServiceConfig) (nat.PortSet, nat.PortMap, error) {
+	exposed, bindings := nat.PortSet{}, nat.PortMap{}
+	for _, text := range svc.Expose {
+		proto, port := nat.SplitProtoPort(text)
+		p, err := nat.NewPort(proto, port)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading expose %q of service %q: %w", text, svc.Name, err)
+		}
+		exposed[p] = struct{}{}
+	}
+	for _, config := range svc.Ports {
+		p := nat.Port(fmt.Sprintf("%d/%s", config.Target, config.Protocol))
+		exposed[p] = struct{}{}
+		bindings[p] = append(bindings[p], nat.PortBinding{HostIP: config.HostIP, HostPort: config.Published})
+	}
+	return exposed, bindings, nil
+}
+
+func environmentOf(svc types.ServiceConfig) []string {
+	var env []string
+	for _, name := range slices.Sorted(maps.Keys(svc.Environment)) {
+		if value := svc.Environment[name]; value != nil {
+			env = append(env, name+"="+*value)
+		}
+	}
+	return env
+}
+
+func healthcheckOf(check *types.HealthCheckConfig) *container.HealthConfig {
+	switch {
+	case check == nil:
+		return nil
+	case check.Disable:
+		return &container.HealthConfig{Test: []string{"NONE"}}
+	}
+	config := &container.HealthConfig{Test: check.Test}
+	for _, d := range []struct {
+		from *types.Duration
+		to   *time.Duration
+	}{{check.Interval, &config.Interval}, {check.Timeout, &config.Timeout}, {check.StartPeriod, &config.StartPeriod}} {
+		if d.from != nil {
+			*d.to = time.Duration(*d.from)
+		}
+	}
+	if check.Retries != nil {
+		config.Retries = int(*check.Retries)
+	}
+	return config
+}
+
+func restartPolicyOf(text string) (container.RestartPolicy, error) {
+	name, count, _ := strings.Cut(text, ":")
+	policy := container.RestartPolicy{Name: container.RestartPolicyMode(name)}
+	if count != "" {
+		n, err := strconv.Atoi(count)
+		if err != nil {
+			return policy, fmt.Errorf("%q: write on-failure:N", text)
+		}
+		policy.MaximumRetryCount = n
+	}
+	return policy, container.ValidateRestartPolicy(policy)
+}
+
+func stopTimeout(svc types.ServiceConfig) *int {
+	if svc.StopGracePeriod == nil {
+		return nil
+	}
+	seconds := int(time.Duration(*svc.StopGracePeriod).Seconds())
+	return &seconds
+}
+
+func platformOf(text string) (*ocispec.Platform, error) {
+	if text == "" {
+		return nil, nil
+	}
+	parts := strings.Split(text, "/")
+	if len(parts) < 2 || len(parts) > 3 {
+		return nil, fmt.Errorf("reading platform %q: write os/architecture, such as linux/amd64", text)
+	}
+	platform := &ocispec.Platform{OS: parts[0], Architecture: parts[1]}
+	if len(parts) == 3 {
+		platform.Variant = parts[2]
+	}
+	return platform, nil
+}

@@ -1,0 +1,84 @@
+package orchestrate
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// DownOptions change what PlanDown removes.
+type DownOptions struct {
+	Volumes bool
+	// Grace overrides the containers' own grace periods; nil keeps them.
+	Grace *time.Duration
+}
+
+// headStart is how long those that stand in front may take to stop before the others are stopped too: time for requests
+// under way to end. nginx needs a few milliseconds.
+const headStart = time.Second
+
+// PlanDown removes everything that carries the project's label: those in front first, then all others side by side, so
+// that the whole takes as long as the longest grace period.
+func PlanDown(o *Observed, options DownOptions) *Plan {
+	plan := &Plan{}
+	var fronts, drained, gone []int
+	for _, isFront := range []bool{true, false} {
+		for _, c := range o.Containers {
+			if (c.Labels[LabelFront] != "") != isFront {
+				continue
+			}
+			after := drained
+			if c.Running() {
+				after = []int{plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID, Grace: options.Grace}, "down", drained...)}
+				if isFront {
+					fronts = append(fronts, plan.add(c.Service, drainContainer{Name: c.Name, ID: c.ID}, "down"))
+				}
+			}
+			gone = append(gone, plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: true}, "down", after...))
+		}
+		drained = fronts
+	}
+	for _, n := range o.Networks {
+		if n.Project == o.Project {
+			plan.add("", removeNetwork{Name: n.Name, ID: n.ID}, "down", gone...)
+		}
+	}
+	for _, v := range o.Volumes {
+		if v.Project == o.Project && options.Volumes {
+			plan.add("", removeVolume{Name: v.Name}, "down --volumes", gone...)
+		}
+	}
+	return plan
+}
+
+// drainContainer waits until a container that was told to stop has stopped, at most headStart. It never fails: it only
+// holds back those that the container stands before.
+type drainContainer struct {
+	bounded
+	Name, ID string
+}
+
+func (a drainContainer) Verb() string   { return "drain container" }
+func (a drainContainer) Object() string { return a.Name }
+func (a drainContainer) apply(ctx context.Context, w Writer) error {
+	limited, cancel := context.WithTimeout(ctx, headStart)
+	defer cancel()
+	_ = poll(limited, 5*time.Millisecond, func(ctx context.Context) (bool, error) {
+		info, err := w.ContainerInspect(ctx, a.ID)
+		return err != nil || !info.State.Running, err
+	})
+	return ctx.Err()
+}
+
+// KeepServices leaves out of the snapshot the containers of services that are not listed, as `down` without
+// --remove-orphans does when it knows the Compose file.
+func (o *Observed) KeepServices(services []string) (orphans []string) {
+	o.Containers = slices.DeleteFunc(o.Containers, func(c Container) bool {
+		orphan := !slices.Contains(services, c.Service)
+		if orphan {
+			orphans = append(orphans, c.Name)
+		}
+		return orphan
+	})
+	return orphans
+}

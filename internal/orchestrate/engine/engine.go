@@ -1,0 +1,186 @@
+// Package engine reaches a Docker Engine: over docker contexts, DOCKER_HOST or ssh, with errors that say what to do next.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/connhelper"
+	contextdocker "github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/docker/client"
+)
+
+// MinimumAPI is the oldest Engine API version that stackctl is tested with: that of Docker Engine 20.10.
+const MinimumAPI = "1.41"
+
+// connectTimeout bounds the first exchange with the engine. ssh needs the longest: it may have to log in.
+const connectTimeout = 15 * time.Second
+
+// Target says which engine is meant; at most one of the two may be set.
+type Target struct {
+	Context string // a docker context; "" means DOCKER_CONTEXT, else the current one
+	Host    string // an engine's address such as unix:///run/docker.sock or ssh://user@host; "" means DOCKER_HOST
+}
+
+// Engine is a connection to a Docker Engine that has answered.
+type Engine struct {
+	*client.Client
+	// Context is the docker context's name.
+	Context string
+	// Address is where the engine is, as the user would write it.
+	Address string
+	// API is the negotiated API version.
+	API string
+	// OS is the operating system of the engine's containers, such as linux.
+	OS string
+}
+
+// Connect reaches the engine and negotiates the API version. Its errors are *Error.
+func Connect(ctx context.Context, target Target) (*Engine, error) {
+	name, address, opts, err := resolve(target)
+	if err != nil {
+		return nil, err
+	}
+	api, err := client.NewClientWithOpts(append(opts, client.WithUserAgent("stackctl"))...)
+	if err != nil {
+		return nil, &Error{Address: address, Err: err, Next: "check DOCKER_HOST, or the context with `docker context inspect`"}
+	}
+	if address == "" {
+		address = api.DaemonHost()
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	ping, err := api.Ping(ctx)
+	if err != nil {
+		_ = api.Close()
+		return nil, explain(ctx, address, err)
+	}
+	if older(ping.APIVersion, MinimumAPI) {
+		_ = api.Close()
+		return nil, &Error{
+			Address: address,
+			Err:     fmt.Errorf("its API version is %s, stackctl needs %s (Docker Engine 20.10)", ping.APIVersion, MinimumAPI),
+			Next:    "upgrade the engine, or choose another with --context or --host",
+		}
+	}
+	api.NegotiateAPIVersionPing(ping)
+	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType}, nil
+}
+
+// Local reports whether ports published on 127.0.0.1 of the engine's machine are reachable from here.
+func (e *Engine) Local() bool {
+	for _, prefix := range []string{"unix://", "npipe://", "tcp://127.0.0.1", "tcp://localhost", "tcp://[::1]"} {
+		if strings.HasPrefix(e.Address, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// resolve follows the docker CLI's order: flag, DOCKER_HOST, DOCKER_CONTEXT, the configuration's current context.
+func resolve(target Target) (name, address string, opts []client.Opt, err error) {
+	if target.Context != "" && target.Host != "" {
+		return "", "", nil, errors.New("checking flags: --context and --host exclude each other; give one")
+	}
+	host := target.Host
+	if host == "" && target.Context == "" {
+		host = os.Getenv(client.EnvOverrideHost)
+	}
+	name = contextName(target.Context, host)
+	if name == defaultContext {
+		opts, err = hostOptions(host)
+		return name, host, opts, err
+	}
+	endpoint, err := loadContext(name)
+	if err != nil {
+		return "", "", nil, fmt.Errorf("reading docker context %q: %w; `docker context ls` lists them", name, err)
+	}
+	opts, err = endpoint.ClientOpts()
+	return name, endpoint.Host, opts, err
+}
+
+const defaultContext = "default"
+
+func contextName(flag, host string) string {
+	switch {
+	case flag != "":
+		return flag
+	case host != "":
+		return defaultContext
+	case os.Getenv("DOCKER_CONTEXT") != "":
+		return os.Getenv("DOCKER_CONTEXT")
+	}
+	file, err := config.Load(config.Dir())
+	if err != nil || file.CurrentContext == "" {
+		return defaultContext
+	}
+	return file.CurrentContext
+}
+
+func contextStore() *store.ContextStore {
+	endpointMeta := store.EndpointTypeGetter(contextdocker.DockerEndpoint, func() any { return &contextdocker.EndpointMeta{} })
+	return store.New(config.ContextStoreDir(), store.NewConfig(func() any { return &map[string]any{} }, endpointMeta))
+}
+
+func loadContext(name string) (contextdocker.Endpoint, error) {
+	contexts := contextStore()
+	metadata, err := contexts.GetMetadata(name)
+	if err != nil {
+		return contextdocker.Endpoint{}, err
+	}
+	endpoint, err := contextdocker.EndpointFromContext(metadata)
+	if err != nil {
+		return contextdocker.Endpoint{}, err
+	}
+	return contextdocker.WithTLSData(contexts, name, endpoint)
+}
+
+// Contexts lists the names of the docker contexts, for completion.
+func Contexts() []string {
+	names, err := store.Names(contextStore())
+	if err != nil {
+		return []string{defaultContext}
+	}
+	return append([]string{defaultContext}, names...)
+}
+
+func hostOptions(host string) ([]client.Opt, error) {
+	helper, err := connhelper.GetConnectionHelper(host)
+	if err != nil {
+		return nil, &Error{Address: host, Err: err, Next: "write it as ssh://user@host[:port]"}
+	}
+	if helper != nil {
+		transport := &http.Transport{DialContext: helper.Dialer}
+		return []client.Opt{
+			client.WithHTTPClient(&http.Client{Transport: transport}),
+			client.WithHost(helper.Host),
+			client.WithDialContext(helper.Dialer),
+		}, nil
+	}
+	opts := []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithHostFromEnv()}
+	if host != "" {
+		opts = append(opts, client.WithHost(host))
+	}
+	return opts, nil
+}
+
+// older compares API versions such as 1.9 and 1.41. An engine that names none is older than all.
+func older(a, b string) bool {
+	number := func(version string) int {
+		_, minor, _ := strings.Cut(version, ".")
+		n, err := strconv.Atoi(minor)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return number(a) < number(b)
+}

@@ -1,0 +1,148 @@
+// Package hostimage makes a root filesystem from programs installed on this host, so that a stack runs where no image registry answers.
+//
+// An image made here holds a program, its shared libraries and the few files that glibc wants beside them: no shell, no
+// package manager. Nothing is executed to find the libraries: they are read from the ELF headers.
+package hostimage
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"runtime"
+	"sort"
+	"strings"
+)
+
+// Spec says what an image made from the host's programs holds.
+type Spec struct {
+	// Programs are looked up by name in the roots, on PATH and in the sbin directories; each comes with its shared libraries.
+	Programs []string
+	// Dirs are created besides the parents of the files and /tmp.
+	Dirs []Dir
+	// Users are written to /etc/passwd and /etc/group, after root.
+	Users []User
+}
+
+// Dir is a directory of the image.
+type Dir struct {
+	Path     string // absolute
+	UID, GID int
+	Mode     fs.FileMode // permission bits; zero means 0755
+}
+
+// User is an account of the image, with a group of its own name.
+type User struct {
+	Name     string
+	UID, GID int
+}
+
+// Rootfs is a root filesystem that was found and can be written as a tar any number of times.
+type Rootfs struct {
+	entries map[string]entry // by path in the image, without the leading slash
+	found   map[string]program
+}
+
+// program is where a program of the Spec was found.
+type program struct {
+	file file   // the ELF file, links followed
+	name string // its path in the image: that of the file, or of the link to busybox
+	// root and under are where it was found: its package is asked for there.
+	root, under string
+}
+
+// Find looks up the programs of spec with all their libraries, in roots first (directories that hold unpacked packages) and then
+// on the host. It reads ELF headers only. The error is a *MissingError where a program is not to be had.
+func Find(spec Spec, roots []string) (*Rootfs, error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("finding %s on this host: images for Linux can't be made from the programs of %s; use a registry or `images load`",
+			strings.Join(spec.Programs, ", "), runtime.GOOS)
+	}
+	f := newFinder(roots, "/", os.Getenv("PATH"))
+	return f.find(spec)
+}
+
+func (f *finder) find(spec Spec) (*Rootfs, error) {
+	r := &Rootfs{entries: map[string]entry{}, found: map[string]program{}}
+	r.addSkeleton(spec)
+	for _, name := range spec.Programs {
+		p, err := f.program(name)
+		if err != nil {
+			return nil, err
+		}
+		files, err := f.closure(p.file)
+		if err != nil {
+			return nil, fmt.Errorf("finding the libraries of %q: %w", name, err)
+		}
+		for _, lib := range files {
+			if err := r.addFile(lib); err != nil {
+				return nil, err
+			}
+		}
+		if p.name != p.file.target {
+			r.add(entry{name: p.name, kind: kindSymlink, mode: 0o777, link: p.file.target})
+		}
+		r.found[name] = p
+	}
+	return r, nil
+}
+
+// Digest identifies the contents: the SHA-256 in hex over what goes into the tar, where a file from the host counts by its path in
+// the image, mode, size and modification time. Hashing the contents instead would cost up to 100 ms at every `up`; packages carry the
+// times of their files, so the same package gives the same digest whether it was installed or unpacked.
+func (r *Rootfs) Digest() string {
+	h := sha256.New()
+	for _, name := range r.sortedNames() {
+		e := r.entries[name]
+		fmt.Fprintf(h, "%q %d %o %d:%d %q %d %d %q\n", e.name, e.kind, e.mode, e.uid, e.gid, e.link, e.size, e.mtime.UnixNano(), e.body)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (r *Rootfs) sortedNames() []string {
+	names := make([]string, 0, len(r.entries))
+	for name := range r.entries {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// addSkeleton adds what an image needs besides its programs.
+func (r *Rootfs) addSkeleton(spec Spec) {
+	// The layout is usr-merged whatever the host's is, so that /lib64/ld-linux-x86-64.so.2, the path of the interpreter in every
+	// program, and a library path such as /lib/x86_64-linux-gnu both lead to the one copy below /usr.
+	for _, dir := range mergedDirs {
+		r.addDir(Dir{Path: "/usr" + dir})
+		r.add(entry{name: dir, kind: kindSymlink, mode: 0o777, link: "usr" + dir})
+	}
+	r.addDir(Dir{Path: "/tmp", Mode: 0o777 | fs.ModeSticky})
+	for _, dir := range spec.Dirs {
+		r.addDir(dir)
+	}
+	passwd, group := "root:x:0:0:root:/root:/usr/sbin/nologin\n", "root:x:0:\n"
+	for _, u := range spec.Users {
+		passwd += fmt.Sprintf("%s:x:%d:%d::/:/usr/sbin/nologin\n", u.Name, u.UID, u.GID)
+		group += fmt.Sprintf("%s:x:%d:\n", u.Name, u.GID)
+	}
+	r.addText("/etc/passwd", passwd)
+	r.addText("/etc/group", group)
+	// Without it glibc asks nis and others first, whose libraries are not in the image.
+	r.addText("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+}
+
+// mergedDirs are the directories that a usr-merged system has as links into /usr.
+var mergedDirs = []string{"/bin", "/lib", "/lib64", "/sbin"}
+
+// canonical returns the path below /usr for one that a usr-merged system links there.
+func canonical(name string) string {
+	name = path.Clean("/" + name)
+	for _, dir := range mergedDirs {
+		if name == dir || strings.HasPrefix(name, dir+"/") {
+			return "/usr" + name
+		}
+	}
+	return name
+}

@@ -1,0 +1,168 @@
+package hostimage
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// finder looks files up by the path they have in the image.
+type finder struct {
+	roots    []string // tried in order; the last one is the host
+	path     []string // absolute directories of PATH, on the host only
+	confDirs []string // directories that the host's ld.so.conf names
+	machine  elf.Machine
+}
+
+// file is an ELF file of the host and its place in the image.
+type file struct {
+	source     string // on this host, links followed
+	target     string // in the image
+	executable bool
+}
+
+// linkHops bounds a chain of symbolic links, as the kernel does.
+const linkHops = 40
+
+var (
+	binDirs     = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+	goarchToELF = map[string]elf.Machine{
+		"386": elf.EM_386, "amd64": elf.EM_X86_64, "arm": elf.EM_ARM, "arm64": elf.EM_AARCH64, "loong64": elf.EM_LOONGARCH,
+		"ppc64le": elf.EM_PPC64, "riscv64": elf.EM_RISCV, "s390x": elf.EM_S390,
+	}
+)
+
+func newFinder(roots []string, host, pathEnv string) *finder {
+	f := &finder{roots: append(slices.Clone(roots), host), confDirs: ldConfDirs(host), machine: goarchToELF[runtime.GOARCH]}
+	for _, dir := range filepath.SplitList(pathEnv) {
+		if filepath.IsAbs(dir) {
+			f.path = append(f.path, filepath.Clean(dir))
+		}
+	}
+	return f
+}
+
+// program finds a program by name, or a busybox that has it. A root is searched for both before the next one: scripts/host-programs
+// puts a busybox there because it is a tenth of the host's wget with its libraries.
+func (f *finder) program(name string) (program, error) {
+	if name == "" || strings.ContainsRune(name, '/') {
+		return program{}, fmt.Errorf("finding %q on this host: a program is named without its directory", name)
+	}
+	for i := range f.roots {
+		if found := f.candidates(i, name); len(found) > 0 {
+			return found[0], nil
+		}
+		if p, ok := f.applet(i, name); ok {
+			return p, nil
+		}
+	}
+	return program{}, &MissingError{Program: name, Package: packageOf(name), Searched: f.searched()}
+}
+
+// applet finds a busybox that has the program built in. A static one is preferred: it brings no libraries with it.
+func (f *finder) applet(root int, name string) (program, bool) {
+	var best program
+	for _, box := range f.candidates(root, "busybox") {
+		// busybox keeps the names of its applets as one list of NUL-terminated strings (applet_names of its applet_tables.h).
+		content, err := os.ReadFile(box.file.source)
+		if err != nil || !bytes.Contains(content, []byte("\x00"+name+"\x00")) {
+			continue
+		}
+		o, err := readObject(box.file.source)
+		static := err == nil && o.interp == ""
+		if best.name == "" || static {
+			best = box
+			best.name = "/usr/bin/" + name
+		}
+		if static {
+			break
+		}
+	}
+	return best, best.name != ""
+}
+
+// candidates returns every ELF program of that name in a root, in search order. Scripts and files of another architecture are passed
+// over, for the next directory may have the program itself.
+func (f *finder) candidates(index int, name string) []program {
+	root, dirs := f.roots[index], binDirs
+	if index == len(f.roots)-1 {
+		dirs = slices.Concat(f.path, binDirs)
+	}
+	var found []program
+	for _, dir := range dirs {
+		source, ok := f.follow(root, path.Join(dir, name))
+		if !ok {
+			continue
+		}
+		if o, err := readObject(source); err != nil || !o.matches(f.machine) {
+			continue
+		}
+		target := path.Join(imageBinDir(dir), name)
+		found = append(found, program{
+			file: file{source: source, target: target, executable: true}, name: target, root: root, under: path.Join(dir, name),
+		})
+	}
+	return found
+}
+
+// imageBinDir keeps a program in its place where that is one that an image's PATH has.
+func imageBinDir(dir string) string {
+	if slices.Contains(binDirs, dir) {
+		return canonical(dir)
+	}
+	return "/usr/local/bin"
+}
+
+func (f *finder) searched() []string {
+	dirs := slices.Clone(f.roots[:len(f.roots)-1])
+	if len(f.path) > 0 {
+		dirs = append(dirs, "PATH")
+	}
+	return append(dirs, "/usr/local/sbin", "/usr/sbin", "/sbin")
+}
+
+// locate returns the file that an image path stands for, from the first root that has it.
+func (f *finder) locate(name string) (string, bool) {
+	for _, root := range f.roots {
+		if source, ok := f.follow(root, name); ok {
+			return source, true
+		}
+	}
+	return "", false
+}
+
+// follow resolves an image path in one root to a regular file. An absolute link of a root (as in /etc/alternatives) means a path in the
+// image, so it is looked up in the root before the host.
+func (f *finder) follow(root, name string) (string, bool) {
+	for range linkHops {
+		source := filepath.Join(root, name)
+		info, err := os.Lstat(source)
+		switch {
+		case err != nil:
+			return "", false
+		case info.Mode().IsRegular():
+			return source, true
+		case info.Mode().Type() != fs.ModeSymlink:
+			return "", false
+		}
+		link, err := os.Readlink(source)
+		if err != nil {
+			return "", false
+		}
+		if !path.IsAbs(link) {
+			link = path.Join(path.Dir(name), link)
+		}
+		name = link
+		if _, err := os.Lstat(filepath.Join(root, name)); err != nil {
+			root = f.roots[len(f.roots)-1]
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,58 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/build"
+	"github.com/moby/go-archive"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+)
+
+// buildContext builds a service's own `build` section.
+func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, sink orchestrate.Sink) (Resolution, error) {
+	work := newWork(sink, "build image", res)
+	section := svc.Build
+	ignored, err := dockerignore(section.Context)
+	if err != nil {
+		return res, work.failed(err)
+	}
+	dockerfile := section.Dockerfile
+	if dockerfile == "" {
+		dockerfile = "Dockerfile"
+	}
+	if section.DockerfileInline != "" || filepath.IsAbs(dockerfile) {
+		return res, work.failed(fmt.Errorf("building image %q: dockerfile_inline and absolute dockerfile paths are not supported; put the Dockerfile into %q", res.Ref, section.Context))
+	}
+	if _, err := os.Stat(filepath.Join(section.Context, dockerfile)); err != nil {
+		return res, work.failed(fmt.Errorf("building image %q: %w", res.Ref, err))
+	}
+	content, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: append(ignored, "!"+dockerfile)})
+	if err != nil {
+		return res, work.failed(fmt.Errorf("reading build context %q: %w", section.Context, err))
+	}
+	defer content.Close()
+	return work.build(ctx, e, res, content, build.ImageBuildOptions{
+		Tags: append([]string{res.Ref}, section.Tags...), Dockerfile: filepath.ToSlash(dockerfile), BuildArgs: section.Args,
+		Labels: section.Labels, Target: section.Target, NoCache: section.NoCache, PullParent: section.Pull, Platform: svc.Platform,
+	})
+}
+
+func dockerignore(dir string) ([]string, error) {
+	f, err := os.Open(filepath.Join(dir, ".dockerignore"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading .dockerignore: %w", err)
+	}
+	defer f.Close()
+	return ignorefile.ReadAll(f)
+}

@@ -1,0 +1,84 @@
+package images
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/docker/docker/api/types/build"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/hostimage"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar.
+const hostDockerfile = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+
+// makeFromHost makes the service's image from this host's programs, as its `x-stackctl.host` says.
+func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+	host := stack.ServiceExtensionOf(svc).Host
+	if host == nil {
+		return res, fmt.Errorf("making an image for service %q from this host's programs: it has no x-stackctl.host", svc.Name)
+	}
+	spec, err := hostSpec(svc, host)
+	if err != nil {
+		return res, err
+	}
+	rootfs, err := hostimage.Find(spec, o.HostRoots)
+	if err != nil {
+		return res, err
+	}
+	res.Ref = fmt.Sprintf("stackctl-host/%s:%s", svc.Name, rootfs.Version(host.Programs[0]))
+	res.Origin = OriginHost
+	work := newWork(sink, "build image", res)
+	content, err := hostContext(rootfs)
+	if err != nil {
+		return res, work.failed(err)
+	}
+	return work.build(ctx, e, res, content, build.ImageBuildOptions{
+		Tags: []string{res.Ref}, Labels: map[string]string{orchestrate.LabelHostFor: res.Wanted},
+	})
+}
+
+func hostSpec(svc types.ServiceConfig, host *stack.HostImage) (hostimage.Spec, error) {
+	spec := hostimage.Spec{Programs: host.Programs}
+	if uid, gid, err := numericOwner(svc.User); err == nil {
+		spec.Users = append(spec.Users, hostimage.User{Name: svc.Name, UID: uid, GID: gid})
+	}
+	for _, d := range host.Directories {
+		uid, gid, err := numericOwner(d.Owner)
+		if err != nil {
+			return spec, fmt.Errorf("reading owner %q of directory %q: write uid:gid", d.Owner, d.Path)
+		}
+		mode, err := strconv.ParseUint(d.Mode, 8, 12)
+		if err != nil {
+			return spec, fmt.Errorf("reading mode %q of directory %q: write it in octal, such as \"0755\"", d.Mode, d.Path)
+		}
+		spec.Dirs = append(spec.Dirs, hostimage.Dir{Path: d.Path, UID: uid, GID: gid, Mode: fs.FileMode(mode)})
+	}
+	return spec, nil
+}
+
+func numericOwner(text string) (uid, gid int, err error) {
+	first, second, _ := strings.Cut(text, ":")
+	if uid, err = strconv.Atoi(first); err != nil {
+		return 0, 0, err
+	}
+	gid, err = strconv.Atoi(second)
+	return uid, gid, err
+}
+
+// hostContext streams nothing: an image is some 20 MB, and its size must be known before it is put into the context.
+func hostContext(rootfs *hostimage.Rootfs) (io.Reader, error) {
+	var inner bytes.Buffer
+	if _, err := rootfs.WriteTo(&inner); err != nil {
+		return nil, err
+	}
+	return tarOf(map[string][]byte{"Dockerfile": []byte(hostDockerfile), "rootfs.tar": inner.Bytes()}, "Dockerfile", "rootfs.tar")
+}

@@ -1,0 +1,243 @@
+// Package images gets the images that a stack runs from: those present are used, others are pulled, built, or made from
+// this host's own programs where no registry answers.
+package images
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+	"golang.org/x/sync/errgroup"
+
+	dockertypes "github.com/docker/docker/api/types"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// Reader is what looking for images needs of an engine.
+type Reader interface {
+	ImageInspect(ctx context.Context, id string, options ...client.ImageInspectOption) (image.InspectResponse, error)
+	ImageList(ctx context.Context, options image.ListOptions) ([]image.Summary, error)
+}
+
+// Engine is what getting images needs of an engine.
+type Engine interface {
+	Reader
+	ImagePull(ctx context.Context, ref string, options image.PullOptions) (io.ReadCloser, error)
+	ImageBuild(ctx context.Context, content io.Reader, options build.ImageBuildOptions) (build.ImageBuildResponse, error)
+	ServerVersion(ctx context.Context) (dockertypes.Version, error)
+}
+
+// Origin says where a service's image comes from.
+type Origin string
+
+// The origins of images.
+const (
+	OriginSelf     Origin = "self"     // stackctl itself
+	OriginBuild    Origin = "build"    // a build context of the user's
+	OriginRegistry Origin = "registry" // pulled, now or earlier
+	OriginHost     Origin = "host"     // this host's programs
+)
+
+// Resolution is the image that a service will run from.
+type Resolution struct {
+	Service string
+	Wanted  string // as the Compose file has it
+	Ref     string // as the engine is to be asked for it
+	ID      string // config ID; "" while the engine does not have it
+	Size    int64  // bytes
+	Origin  Origin
+}
+
+// Options say how images are got.
+type Options struct {
+	Rebuild bool   // build even what is present
+	Pull    string // missing, always or never; "" is missing
+	Source  string // auto, registry or host; "" is auto
+	// HostRoots are folders of unpacked packages that are searched for programs before the host itself.
+	HostRoots []string
+	// Binary is the stackctl to put into the web image; "" is the running one.
+	Binary string
+}
+
+// Find looks for the images of all services without getting any.
+func Find(ctx context.Context, r Reader, s *stack.Stack, o Options) ([]Resolution, error) {
+	names := s.Project.ServiceNames()
+	found := make([]Resolution, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		group.Go(func() error {
+			var err error
+			found[i], err = find(ctx, r, s, s.Project.Services[name], o)
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig, o Options) (Resolution, error) {
+	res := Resolution{Service: svc.Name, Wanted: svc.Image, Ref: svc.Image, Origin: OriginRegistry}
+	switch {
+	case stack.ServiceExtensionOf(svc).Build == "self":
+		res.Origin = OriginSelf
+		ref, err := selfRef(cmp.Or(svc.Image, svc.Name), o)
+		if err != nil {
+			return res, err
+		}
+		res.Ref = ref
+	case svc.Build != nil:
+		res.Origin = OriginBuild
+		res.Ref = cmp.Or(svc.Image, s.Project.Name+"-"+svc.Name)
+	}
+	info, err := r.ImageInspect(ctx, res.Ref)
+	switch {
+	case err == nil && (o.Source != "host" || res.Origin != OriginRegistry):
+		res.ID, res.Size = info.ID, info.Size
+		return res, nil
+	case err != nil && !errdefs.IsNotFound(err):
+		return res, fmt.Errorf("inspecting image %q: %w", res.Ref, err)
+	case res.Origin != OriginRegistry || o.Source == "registry":
+		return res, nil
+	}
+	return findHostMade(ctx, r, res)
+}
+
+// findHostMade looks for an image made earlier from the host's programs in place of the wanted one.
+func findHostMade(ctx context.Context, r Reader, res Resolution) (Resolution, error) {
+	list, err := r.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", orchestrate.LabelHostFor+"="+res.Wanted))})
+	if err != nil {
+		return res, fmt.Errorf("listing images: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(s image.Summary) bool { return len(s.RepoTags) == 0 || s.RepoTags[0] == "<none>:<none>" })
+	if len(list) == 0 {
+		return res, nil
+	}
+	newest := slices.MaxFunc(list, func(a, b image.Summary) int { return cmp.Compare(a.Created, b.Created) })
+	res.Ref, res.ID, res.Size, res.Origin = newest.RepoTags[0], newest.ID, newest.Size, OriginHost
+	return res, nil
+}
+
+// Ensure gets every image that is missing, side by side.
+func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orchestrate.Sink) ([]Resolution, error) {
+	found, err := Find(ctx, e, s, o)
+	if err != nil {
+		return nil, err
+	}
+	// Services that share an image share the work.
+	leaders := map[string]int{}
+	errs := make([]error, len(found))
+	var group errgroup.Group
+	for i := range found {
+		key := string(found[i].Origin) + " " + found[i].Ref
+		if _, taken := leaders[key]; taken {
+			continue
+		}
+		leaders[key] = i
+		group.Go(func() error {
+			found[i], errs[i] = ensure(ctx, e, s, found[i], o, sink)
+			return nil
+		})
+	}
+	keys := make([]string, len(found))
+	for i := range found {
+		keys[i] = string(found[i].Origin) + " " + found[i].Ref
+	}
+	_ = group.Wait()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	for i := range found {
+		leader := found[leaders[keys[i]]]
+		leader.Service, leader.Wanted = found[i].Service, found[i].Wanted
+		found[i] = leader
+	}
+	return found, errors.Join(errs...)
+}
+
+func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+	svc := s.Project.Services[res.Service]
+	switch res.Origin {
+	case OriginSelf:
+		if res.ID == "" || o.Rebuild {
+			return buildSelf(ctx, e, s, res, o, sink)
+		}
+		return res, nil
+	case OriginBuild:
+		if res.ID == "" || o.Rebuild {
+			return buildContext(ctx, e, svc, res, sink)
+		}
+		return res, nil
+	}
+	return ensureForeign(ctx, e, svc, res, o, sink)
+}
+
+// ensureForeign gets an image that somebody else makes: from a registry, or in its place from the host's programs.
+func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+	if o.Source == "host" {
+		if res.ID != "" && !o.Rebuild {
+			return res, nil
+		}
+		return makeFromHost(ctx, e, svc, res, o, sink)
+	}
+	if res.ID != "" && o.Pull != "always" {
+		return res, nil
+	}
+	if o.Pull == "never" {
+		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.New("it is not present and --pull is never")}
+	}
+	pulled, pullErr := pull(ctx, e, res, svc.Platform, sink)
+	switch {
+	case pullErr == nil:
+		return pulled, nil
+	case ctx.Err() != nil:
+		return res, ctx.Err()
+	case res.ID != "":
+		warn(sink, res, fmt.Sprintf("using the one that is present, since pulling failed: %v", pullErr))
+		return res, nil
+	case o.Source == "registry" || stack.ServiceExtensionOf(svc).Host == nil:
+		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: pullErr}
+	}
+	warn(sink, res, fmt.Sprintf("no registry to pull from (%s); using this host's own programs", reason(pullErr)))
+	made, hostErr := makeFromHost(ctx, e, svc, res, o, sink)
+	if hostErr != nil {
+		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.Join(pullErr, hostErr)}
+	}
+	return made, nil
+}
+
+func warn(sink orchestrate.Sink, res Resolution, text string) {
+	if sink != nil {
+		sink(orchestrate.Event{Kind: orchestrate.EventWarning, Verb: "pull image", Object: res.Wanted, Service: res.Service, Detail: text})
+	}
+}
+
+// NotFoundError says that a service's image is not to be had.
+type NotFoundError struct {
+	Service, Ref string
+	Err          error
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("getting image %q for service %q: %v; check the name and the network, bring it with `stackctl images load`, or run scripts/host-programs and use --images host", e.Ref, e.Service, e.Err)
+}
+
+func (e *NotFoundError) Unwrap() error { return e.Err }
+
+// ByService turns resolutions into what a plan needs.
+func ByService(found []Resolution) map[string]orchestrate.Image {
+	byService := make(map[string]orchestrate.Image, len(found))
+	for _, res := range found {
+		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID}
+	}
+	return byService
+}

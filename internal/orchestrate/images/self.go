@@ -1,0 +1,168 @@
+package images
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/docker/docker/api/types/build"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// The web image holds stackctl itself and nothing else, so that its name can be its content: the same binary gives the
+// same name, and a second `up` need not build to know that nothing changed.
+
+// selfRef is the image name for the binary: the service's image name, tagged with the start of the binary's SHA-256.
+func selfRef(name string, o Options) (string, error) {
+	path, err := selfPath(o)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("reading stackctl's own binary: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("reading stackctl's own binary: %w", err)
+	}
+	return name + ":" + hex.EncodeToString(sum.Sum(nil))[:12], nil
+}
+
+func selfPath(o Options) (string, error) {
+	if o.Binary != "" {
+		return o.Binary, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding stackctl's own binary: %w", err)
+	}
+	return path, nil
+}
+
+// buildSelf builds the image of the Dockerfile and the binary, through the Engine API.
+func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+	work := newWork(sink, "build image", res)
+	version, err := e.ServerVersion(ctx)
+	if err != nil {
+		return res, work.failed(fmt.Errorf("asking the engine's architecture: %w", err))
+	}
+	binary, err := binaryFor(ctx, version.Os, version.Arch, o)
+	if err != nil {
+		return res, work.failed(err)
+	}
+	dockerfile, err := fs.ReadFile(s.Context, "Dockerfile")
+	if err != nil {
+		return res, work.failed(fmt.Errorf("reading the Dockerfile: %w", err))
+	}
+	content, err := tarOf(map[string][]byte{"Dockerfile": dockerfile, "stackctl": binary}, "Dockerfile", "stackctl")
+	if err != nil {
+		return res, work.failed(err)
+	}
+	name, _, _ := strings.Cut(res.Ref, ":")
+	return work.build(ctx, e, res, content, build.ImageBuildOptions{Tags: []string{res.Ref, name + ":latest"}})
+}
+
+// build runs one build and says what came of it.
+func (w *work) build(ctx context.Context, e Engine, res Resolution, content io.Reader, options build.ImageBuildOptions) (Resolution, error) {
+	options.Remove, options.ForceRemove = true, true
+	err := w.follow(ctx, func(ctx context.Context) (io.ReadCloser, error) {
+		response, err := e.ImageBuild(ctx, content, options)
+		return response.Body, err
+	})
+	if err != nil {
+		return res, w.failed(fmt.Errorf("building image %q: %w", res.Ref, err))
+	}
+	info, err := e.ImageInspect(ctx, res.Ref)
+	if err != nil {
+		return res, w.failed(fmt.Errorf("inspecting image %q: %w", res.Ref, err))
+	}
+	res.ID, res.Size = info.ID, info.Size
+	w.done("")
+	return res, nil
+}
+
+// tarOf makes a tar that depends on nothing but the contents: no times, no owners.
+func tarOf(files map[string][]byte, order ...string) (io.Reader, error) {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	for _, name := range order {
+		header := &tar.Header{Name: name, Mode: 0o755, Size: int64(len(files[name])), Typeflag: tar.TypeReg}
+		if err := tw.WriteHeader(header); err != nil {
+			return nil, err
+		}
+		if _, err := tw.Write(files[name]); err != nil {
+			return nil, err
+		}
+	}
+	return &archive, tw.Close()
+}
+
+// binaryFor finds a stackctl that runs on the engine's platform: the running one; one that a release ships beside it, as
+// stackctl-<os>-<architecture>; or one built from the source in the current folder.
+func binaryFor(ctx context.Context, engineOS, engineArch string, o Options) ([]byte, error) {
+	path, err := selfPath(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Binary != "" || (runtime.GOOS == engineOS && runtime.GOARCH == engineArch) {
+		return staticBinary(path)
+	}
+	beside := filepath.Join(filepath.Dir(path), fmt.Sprintf("stackctl-%s-%s", engineOS, engineArch))
+	if _, err := os.Stat(beside); err == nil {
+		return staticBinary(beside)
+	}
+	built, err := buildBinary(ctx, engineOS, engineArch)
+	if err != nil {
+		return nil, fmt.Errorf("finding a stackctl for the engine's platform %s/%s: this one is for %s/%s; put %s there, or run from the source with Go installed (%w)",
+			engineOS, engineArch, runtime.GOOS, runtime.GOARCH, beside, err)
+	}
+	return built, nil
+}
+
+func buildBinary(ctx context.Context, engineOS, engineArch string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "stackctl-build")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "stackctl")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "stackctl.dev/stackctl/cmd/stackctl")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+engineOS, "GOARCH="+engineArch)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build: %w: %s", err, bytes.TrimSpace(output))
+	}
+	return staticBinary(out)
+}
+
+// staticBinary reads a binary and refuses one that needs shared libraries: there are none in an image from scratch.
+func staticBinary(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading stackctl's own binary: %w", err)
+	}
+	file, err := elf.NewFile(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("reading %q as a Linux program: %w", path, err)
+	}
+	for _, header := range file.Progs {
+		if header.Type == elf.PT_INTERP {
+			return nil, fmt.Errorf("checking %q: it needs shared libraries, which the web image does not have; build it with `make build` (CGO_ENABLED=0)", path)
+		}
+	}
+	return data, nil
+}

@@ -1,0 +1,36 @@
+package orchestrate
+
+// Labels are the only state there is. Compose's own (docker/compose pkg/api/labels.go) make the stack look like theirs
+// to `docker compose`, Docker Desktop and every tool that reads them.
+const (
+	LabelProject         = "com.docker.compose.project"
+	LabelService         = "com.docker.compose.service"
+	LabelContainerNumber = "com.docker.compose.container-number" // from 1
+	LabelOneOff          = "com.docker.compose.oneoff"           // "True" or "False"
+	LabelConfigHash      = "com.docker.compose.config-hash"      // see stack.Hash
+	LabelImage           = "com.docker.compose.image"            // the image's config ID
+	LabelDependsOn       = "com.docker.compose.depends_on"       // service:condition:restart, comma separated
+	LabelWorkingDir      = "com.docker.compose.project.working_dir"
+	LabelConfigFiles     = "com.docker.compose.project.config_files"
+	LabelVersion         = "com.docker.compose.version"
+	LabelNetwork         = "com.docker.compose.network"
+	LabelVolume          = "com.docker.compose.volume"
+
+	// LabelFields holds stack.Fields as JSON, so that a later plan can name what changed.
+	LabelFields = "dev.stackctl.fields"
+	// LabelReady is on the container that is asked whether the stack works: "port/path".
+	LabelReady = "dev.stackctl.ready"
+	// LabelStorePort is on the container of the stack's Redis: its port.
+	LabelStorePort = "dev.stackctl.store"
+	// LabelTunnel is on containers that carry stackctl and through which the store is reached.
+	LabelTunnel = "dev.stackctl.tunnel"
+	// LabelFront is on containers that stand before others and are stopped first.
+	LabelFront = "dev.stackctl.front"
+	// LabelAddresses is "fixed" on networks whose containers get fixed addresses.
+	LabelAddresses = "dev.stackctl.addresses"
+	// LabelHostFor is on images made from the host's programs: the image reference they stand in for.
+	LabelHostFor = "dev.stackctl.host-for"
+)
+
+// composeVersion goes into LabelVersion: tools show it, none decides on it.
+const composeVersion = "stackctl"

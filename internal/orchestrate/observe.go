@@ -1,0 +1,250 @@
+package orchestrate
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+	"golang.org/x/sync/errgroup"
+)
+
+// Reader is what observing needs of an engine: nothing in it can change anything.
+type Reader interface {
+	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
+	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
+	ContainerLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
+	CopyFromContainer(ctx context.Context, id, path string) (io.ReadCloser, container.PathStat, error)
+	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
+	VolumeList(ctx context.Context, options volume.ListOptions) (volume.ListResponse, error)
+	ImageInspect(ctx context.Context, id string, options ...client.ImageInspectOption) (image.InspectResponse, error)
+	ImageList(ctx context.Context, options image.ListOptions) ([]image.Summary, error)
+}
+
+// Observed is one snapshot of what the engine has. Labels are parsed here, once.
+type Observed struct {
+	Project    string
+	Containers []Container // of the project, one-off ones too, sorted by service and number
+	Networks   []Network   // of the project or with a name that it needs
+	Volumes    []Volume    // likewise
+	Others     []Other     // containers of nobody or of other projects
+	Subnets    []netip.Prefix
+}
+
+// Container is a container of the project.
+type Container struct {
+	ID, Name  string
+	Service   string
+	Number    int // from 1
+	OneOff    bool
+	State     string // created, running, paused, restarting, removing, exited or dead
+	Status    string // in the engine's words, such as "Up 2 minutes (healthy)"
+	Health    string // starting, healthy, unhealthy or "" without a healthcheck
+	Image     string
+	ImageID   string
+	Hash      string
+	Fields    map[string]string
+	Created   time.Time
+	Addresses map[string]netip.Addr // by network name, the fixed one when there is one
+	Ports     []container.Port
+	Labels    map[string]string
+	Files     map[string]string // contents of its configs by path, where they were read
+}
+
+// Running reports whether the container's process is there (it may be restarting).
+func (c Container) Running() bool { return c.State == "running" || c.State == "restarting" }
+
+// Network is a network of the engine; Project is "" when it belongs to no project.
+type Network struct {
+	ID, Name, Project, Key, Hash string
+	Subnet                       netip.Prefix // the first IPv4 one
+	Fixed                        bool         // its containers get fixed addresses
+}
+
+// Volume is a volume of the engine; Project is "" when it belongs to no project.
+type Volume struct{ Name, Project, Key, Hash string }
+
+// Other is a container that is not the project's.
+type Other struct {
+	Name, Project string
+	Running       bool
+	Ports         []container.Port
+}
+
+// Observe takes the snapshot: three lists, side by side.
+func Observe(ctx context.Context, r Reader, project string) (*Observed, error) {
+	o := &Observed{Project: project}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		list, err := r.ContainerList(ctx, container.ListOptions{All: true})
+		if err != nil {
+			return fmt.Errorf("listing containers: %w", err)
+		}
+		o.addContainers(list)
+		return nil
+	})
+	group.Go(func() error {
+		list, err := r.NetworkList(ctx, network.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing networks: %w", err)
+		}
+		o.addNetworks(list)
+		return nil
+	})
+	group.Go(func() error {
+		list, err := r.VolumeList(ctx, volume.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing volumes: %w", err)
+		}
+		for _, v := range list.Volumes {
+			o.Volumes = append(o.Volumes, Volume{
+				Name: v.Name, Project: v.Labels[LabelProject], Key: v.Labels[LabelVolume], Hash: v.Labels[LabelConfigHash],
+			})
+		}
+		return nil
+	})
+	return o, group.Wait()
+}
+
+// Containers lists the project's containers alone, for those that need no more: one call.
+func Containers(ctx context.Context, r Reader, project string) ([]Container, error) {
+	list, err := r.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", LabelProject+"="+project))})
+	if err != nil {
+		return nil, fmt.Errorf("listing containers: %w", err)
+	}
+	o := &Observed{Project: project}
+	o.addContainers(list)
+	return o.Containers, nil
+}
+
+func (o *Observed) addContainers(list []container.Summary) {
+	for _, s := range list {
+		name := ""
+		if len(s.Names) > 0 {
+			name = strings.TrimPrefix(s.Names[0], "/")
+		}
+		if s.Labels[LabelProject] != o.Project {
+			o.Others = append(o.Others, Other{Name: name, Project: s.Labels[LabelProject], Running: s.State == "running", Ports: s.Ports})
+			continue
+		}
+		o.Containers = append(o.Containers, parseContainer(name, s))
+	}
+	slices.SortFunc(o.Containers, func(a, b Container) int {
+		if a.Service != b.Service {
+			return strings.Compare(a.Service, b.Service)
+		}
+		return a.Number - b.Number
+	})
+}
+
+func parseContainer(name string, s container.Summary) Container {
+	number, err := strconv.Atoi(s.Labels[LabelContainerNumber])
+	if err != nil {
+		number = 1 // Compose's own default for containers without the label
+	}
+	c := Container{
+		ID: s.ID, Name: name, Service: s.Labels[LabelService], Number: number,
+		OneOff: strings.EqualFold(s.Labels[LabelOneOff], "true"),
+		State:  s.State, Status: s.Status, Health: healthOf(s.Status),
+		Image: s.Image, ImageID: s.ImageID, Hash: s.Labels[LabelConfigHash],
+		Created: time.Unix(s.Created, 0), Ports: s.Ports, Labels: s.Labels,
+		Addresses: map[string]netip.Addr{}, Files: map[string]string{},
+	}
+	// Without the label, or with one that is not ours, there is just no field to name.
+	_ = json.Unmarshal([]byte(s.Labels[LabelFields]), &c.Fields)
+	if s.NetworkSettings == nil {
+		return c
+	}
+	for network, endpoint := range s.NetworkSettings.Networks {
+		text := endpoint.IPAddress
+		if endpoint.IPAMConfig != nil && endpoint.IPAMConfig.IPv4Address != "" {
+			text = endpoint.IPAMConfig.IPv4Address
+		}
+		address, _ := netip.ParseAddr(text) // the zero Addr stands for "attached, no address yet"
+		c.Addresses[network] = address
+	}
+	return c
+}
+
+// healthOf finds the health in a status such as "Up 3 seconds (health: starting)". The list has it nowhere else.
+func healthOf(status string) string {
+	switch {
+	case strings.Contains(status, "(health: starting)"):
+		return "starting"
+	case strings.Contains(status, "(healthy)"):
+		return "healthy"
+	case strings.Contains(status, "(unhealthy)"):
+		return "unhealthy"
+	}
+	return ""
+}
+
+func (o *Observed) addNetworks(list []network.Summary) {
+	for _, n := range list {
+		parsed := Network{
+			ID: n.ID, Name: n.Name, Project: n.Labels[LabelProject],
+			Key: n.Labels[LabelNetwork], Hash: n.Labels[LabelConfigHash],
+			Fixed: n.Labels[LabelAddresses] == "fixed",
+		}
+		for _, pool := range n.IPAM.Config {
+			subnet, err := netip.ParsePrefix(pool.Subnet)
+			if err != nil || !subnet.Addr().Is4() {
+				continue
+			}
+			o.Subnets = append(o.Subnets, subnet.Masked())
+			if !parsed.Subnet.IsValid() {
+				parsed.Subnet = subnet.Masked()
+			}
+		}
+		o.Networks = append(o.Networks, parsed)
+	}
+}
+
+func (o *Observed) network(name string) (Network, bool) {
+	i := slices.IndexFunc(o.Networks, func(n Network) bool { return n.Name == name })
+	if i < 0 {
+		return Network{}, false
+	}
+	return o.Networks[i], true
+}
+
+func (o *Observed) volume(name string) (Volume, bool) {
+	i := slices.IndexFunc(o.Volumes, func(v Volume) bool { return v.Name == name })
+	if i < 0 {
+		return Volume{}, false
+	}
+	return o.Volumes[i], true
+}
+
+// of returns the service's containers, one-off ones left out.
+func (o *Observed) of(service string) []Container {
+	var found []Container
+	for _, c := range o.Containers {
+		if c.Service == service && !c.OneOff {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// VolumeNames lists the project's own volumes.
+func (o *Observed) VolumeNames() []string {
+	var names []string
+	for _, v := range o.Volumes {
+		if v.Project == o.Project {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,51 @@
+package orchestrate
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Op is one step of a plan: one action, why it is needed, and which steps must have succeeded before it.
+type Op struct {
+	Action  Action
+	Cause   string
+	After   []int  // indexes into Plan.Ops
+	Service string // "" for networks and volumes
+}
+
+// Plan is a list of steps in an order that respects After. It prints as text that people read and tests compare.
+type Plan struct {
+	Ops      []Op
+	Warnings []string
+	// Kept counts the containers that stay as they are.
+	Kept int
+}
+
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool { return len(p.Ops) == 0 }
+
+// add appends a step and returns its index.
+func (p *Plan) add(service string, action Action, cause string, after ...int) int {
+	p.Ops = append(p.Ops, Op{Action: action, Cause: cause, After: after, Service: service})
+	return len(p.Ops) - 1
+}
+
+// String prints a step a line: number, what, object, cause, and what it waits for.
+func (p *Plan) String() string {
+	var b strings.Builder
+	for i, op := range p.Ops {
+		fmt.Fprintf(&b, "%2d %s %s: %s", i+1, op.Action.Verb(), op.Action.Object(), op.Cause)
+		if len(op.After) > 0 {
+			numbers := make([]string, len(op.After))
+			for j, n := range op.After {
+				numbers[j] = fmt.Sprint(n + 1)
+			}
+			fmt.Fprintf(&b, " (after %s)", strings.Join(numbers, ", "))
+		}
+		b.WriteByte('\n')
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	return b.String()
+}

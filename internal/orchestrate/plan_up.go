@@ -1,0 +1,265 @@
+package orchestrate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// PlanOptions change what PlanUp decides.
+type PlanOptions struct {
+	ForceRecreate bool
+	RemoveOrphans bool
+	// WaitTimeout bounds each wait for a dependency.
+	WaitTimeout time.Duration
+}
+
+// planner holds what PlanUp works out on its way.
+type planner struct {
+	stack    *stack.Stack
+	observed *Observed
+	images   map[string]Image // by service
+	options  PlanOptions
+	plan     *Plan
+
+	networkOps map[string]int          // by network key: the op that creates it
+	volumeOps  map[string]int          // by volume key
+	renewed    map[string]string       // networks that are made anew, by key: why
+	books      map[string]*addressBook // by network key: networks with fixed addresses
+	decisions  map[string][]decision   // by service
+	startOps   map[string]int          // by container name
+	waitOps    map[string]int          // by container name and condition
+	reloadOps  []int
+}
+
+// PlanUp compares the desired state with the observed one and lists what has to be done. It is pure.
+func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options PlanOptions) (*Plan, error) {
+	p := &planner{
+		stack: s, observed: observed, images: images, options: options, plan: &Plan{},
+		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
+		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
+	}
+	order, err := p.serviceOrder()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.planVolumes(); err != nil {
+		return nil, err
+	}
+	if err := p.planNetworks(); err != nil {
+		return nil, err
+	}
+	for _, name := range order {
+		if err := p.decide(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range order {
+		if err := p.planService(name); err != nil {
+			return nil, err
+		}
+	}
+	p.planLeavers(order)
+	return p.plan, nil
+}
+
+// serviceOrder sorts the services so that each comes after what it depends on, and by name otherwise.
+func (p *planner) serviceOrder() ([]string, error) {
+	var order []string
+	state := map[string]int{} // 1 being visited, 2 done
+	var visit func(name string) error
+	visit = func(name string) error {
+		switch state[name] {
+		case 1:
+			return fmt.Errorf("ordering services: %q depends on itself", name)
+		case 2:
+			return nil
+		}
+		state[name] = 1
+		svc := p.stack.Project.Services[name]
+		for _, dependency := range slices.Sorted(maps.Keys(svc.DependsOn)) {
+			if _, ok := p.stack.Project.Services[dependency]; !ok {
+				continue // optional, and not part of this run
+			}
+			if err := visit(dependency); err != nil {
+				return err
+			}
+		}
+		state[name] = 2
+		order = append(order, name)
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.stack.Project.Services)) {
+		if err := visit(name); err != nil {
+			return nil, err
+		}
+	}
+	return order, nil
+}
+
+// decision is what becomes of one replica.
+type decision struct {
+	replica
+	old   *Container // nil when there is none
+	fate  fate
+	cause string
+}
+
+type fate int
+
+const (
+	keep fate = iota
+	create
+	replace
+	start
+	unpause
+)
+
+// decide settles the fate of every replica of a service, and its addresses.
+func (p *planner) decide(name string) error {
+	svc := p.stack.Project.Services[name]
+	hash, err := stack.Hash(svc)
+	if err != nil {
+		return err
+	}
+	existing := map[int]*Container{}
+	for _, c := range p.observed.of(name) {
+		existing[c.Number] = &c
+	}
+	for number := 1; number <= stack.Replicas(svc); number++ {
+		d := decision{
+			replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name]},
+			old:     existing[number],
+		}
+		if d.fate, d.cause, err = p.fateOf(d, hash); err != nil {
+			return err
+		}
+		if d.fate == create {
+			if err := p.refuseForeign(d.name()); err != nil {
+				return err
+			}
+		}
+		if err := p.address(&d); err != nil {
+			return err
+		}
+		p.decisions[name] = append(p.decisions[name], d)
+	}
+	return nil
+}
+
+// fateOf compares one replica with what is there.
+func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
+	c := d.old
+	if c == nil {
+		return create, "it does not exist", nil
+	}
+	if cause, err := p.replaceCause(d, hash); err != nil || cause != "" {
+		return replace, cause, err
+	}
+	switch c.State {
+	case "running", "restarting":
+		return keep, "", nil
+	case "paused":
+		return unpause, "it is paused", nil
+	case "created":
+		return start, "it was never started", nil
+	case "dead", "removing":
+		return replace, "it is " + c.State, nil
+	}
+	if isDone(d.service, *c) {
+		return keep, "", nil
+	}
+	return start, "it is stopped (" + c.Status + ")", nil
+}
+
+// replaceCause says why a container must be made anew, or "".
+func (p *planner) replaceCause(d decision, hash string) (string, error) {
+	c := d.old
+	if p.options.ForceRecreate {
+		return "--force-recreate", nil
+	}
+	for _, key := range d.networkKeys() {
+		if why, ok := p.renewed[key]; ok {
+			return fmt.Sprintf("network %q is made anew: %s", key, why), nil
+		}
+	}
+	if d.image.ID == "" {
+		return fmt.Sprintf("image %q is to be made", d.image.Ref), nil
+	}
+	if c.ImageID != d.image.ID {
+		return fmt.Sprintf("image changed: %s -> %s", shortImage(c.Image, c.ImageID), shortImage(d.image.Ref, d.image.ID)), nil
+	}
+	if c.Hash != hash {
+		fields, err := stack.Fields(d.service)
+		if err != nil {
+			return "", err
+		}
+		return changeCause(stack.Diff(c.Fields, fields)), nil
+	}
+	for _, key := range d.networkKeys() {
+		if _, ok := c.Addresses[d.networkName(key)]; !ok {
+			return fmt.Sprintf("it is not on network %q", d.networkName(key)), nil
+		}
+	}
+	if !c.Running() || reloads(d) {
+		return "", nil // its files are written before it starts, or while it runs
+	}
+	for _, f := range p.staticFiles(d) {
+		if have, ok := c.Files[f.Path]; ok && have != f.Content {
+			return fmt.Sprintf("config %q changed", f.Path), nil
+		}
+	}
+	return "", nil
+}
+
+// reloads reports whether a service can read changed configs while it runs.
+func reloads(d decision) bool {
+	return stack.ServiceExtensionOf(d.service).Reload != ""
+}
+
+// refuseForeign protects a container that has a name we need but is not the project's.
+func (p *planner) refuseForeign(name string) error {
+	for _, other := range p.observed.Others {
+		if other.Name == name {
+			owner := "no project"
+			if other.Project != "" {
+				owner = fmt.Sprintf("project %q", other.Project)
+			}
+			return fmt.Errorf("creating container %q: a container of that name exists and belongs to %s; it was left untouched: rename or remove it (docker rm %s), or use another --project-name", name, owner, name)
+		}
+	}
+	return nil
+}
+
+// address gives a replica its fixed addresses: those it has, else the next free ones.
+func (p *planner) address(d *decision) error {
+	for _, key := range d.networkKeys() {
+		book := p.books[key]
+		if book == nil {
+			continue
+		}
+		if d.old != nil {
+			if have, ok := d.old.Addresses[d.networkName(key)]; ok && have.IsValid() && p.renewed[key] == "" {
+				d.setAddress(key, have)
+				continue
+			}
+		}
+		address, err := book.next()
+		if err != nil {
+			return err
+		}
+		d.setAddress(key, address)
+	}
+	return nil
+}
+
+func shortImage(ref, id string) string {
+	if len(id) > 19 {
+		id = id[:19]
+	}
+	return fmt.Sprintf("%s (%s)", cmp.Or(ref, "?"), id)
+}

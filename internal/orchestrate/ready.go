@@ -1,0 +1,193 @@
+package orchestrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// Dialer opens a connection to a container's port as seen inside the project, for engines whose published ports are
+// not reachable from here.
+type Dialer func(ctx context.Context, address string) (net.Conn, error)
+
+// NotReadyError says that the stack did not become ready; Container names the culprit where one is known.
+type NotReadyError struct {
+	Container string // its name; "" when no single one is to blame
+	Reason    string
+}
+
+func (e *NotReadyError) Error() string { return "waiting until the stack is ready: " + e.Reason }
+
+// maxRestarts is how often a container may be restarted while it is waited for: the engine doubles its pauses, so that
+// five restarts give a container some three seconds to find what it misses.
+const maxRestarts = 5
+
+// AwaitReady waits until the stack works: until the probe that goes through every tier has answered, or, for a stack
+// without one, until every container runs and is healthy or has done its work. It gives up early on a container that
+// has stopped for good.
+func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, dial Dialer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() { watched <- watch(ctx, r, s) }()
+	if s.Extension.Ready == nil {
+		return deadlineReason(<-watched, "")
+	}
+	last := &lastAnswer{}
+	probed := make(chan error, 1)
+	go func() { probed <- probe(ctx, s, dial, last) }()
+	var err error
+	select { // whichever comes first: the answer, or a container that makes waiting pointless
+	case err = <-probed:
+		cancel()
+		<-watched
+	case err = <-watched:
+		cancel()
+		<-probed
+	}
+	return deadlineReason(err, last.text)
+}
+
+type lastAnswer struct{ text string }
+
+// deadlineReason puts the end of the wait into words.
+func deadlineReason(err error, last string) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	reason := "the time is over"
+	if last != "" {
+		reason += "; the last probe said: " + last
+	}
+	return &NotReadyError{Reason: reason}
+}
+
+// probeInterval is short, since the answer of a stack that works takes about a millisecond.
+const probeInterval = 5 * time.Millisecond
+
+// probe asks for the path that goes through every tier until it answers 200.
+func probe(ctx context.Context, s *stack.Stack, dial Dialer, last *lastAnswer) error {
+	url, transport := probeTarget(s, dial)
+	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	defer transport.CloseIdleConnections()
+	return poll(ctx, probeInterval, func(ctx context.Context) (bool, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return false, err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			if ctx.Err() == nil {
+				last.text = err.Error()
+			}
+			return false, nil
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 256))
+		last.text = response.Status + " " + strings.TrimSpace(string(body))
+		return response.StatusCode == http.StatusOK, nil
+	})
+}
+
+// probeTarget is the published port where it can be reached, else the port inside the project.
+func probeTarget(s *stack.Stack, dial Dialer) (url string, transport *http.Transport) {
+	ready := s.Extension.Ready
+	transport = &http.Transport{}
+	if address, ok := Published(s, ready.Service, ready.Port); ok && dial == nil {
+		return "http://" + address + ready.Path, transport
+	}
+	inside := net.JoinHostPort(ready.Service, strconv.Itoa(int(ready.Port)))
+	if dial != nil {
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, inside) }
+	}
+	return "http://" + inside + ready.Path, transport
+}
+
+// Published returns the host:port under which a service's port is published.
+func Published(s *stack.Stack, service string, port uint32) (string, bool) {
+	for _, p := range s.Project.Services[service].Ports {
+		if p.Target == port && p.Published != "" {
+			host := p.HostIP
+			if isAny(host) {
+				host = "127.0.0.1"
+			}
+			return net.JoinHostPort(host, p.Published), true
+		}
+	}
+	return "", false
+}
+
+// watch looks at the project's containers until one has stopped for good or ctx ends; without a probe to wait for, also
+// until all are up.
+func watch(ctx context.Context, r Reader, s *stack.Stack) error {
+	probed := s.Extension.Ready != nil
+	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		containers, err := Containers(ctx, r, s.Project.Name)
+		if err != nil {
+			return false, err
+		}
+		up := map[string]int{}
+		for _, c := range containers {
+			if _, wanted := s.Project.Services[c.Service]; !wanted || c.OneOff {
+				continue
+			}
+			ok, err := settled(ctx, r, c, probed)
+			if err != nil {
+				return false, err
+			}
+			if ok {
+				up[c.Service]++
+			}
+		}
+		for name, svc := range s.Project.Services {
+			if up[name] < stack.Replicas(svc) {
+				return false, nil
+			}
+		}
+		return !probed, nil
+	})
+}
+
+// settled reports whether a container is as it should be. It is an error if it never will be.
+func settled(ctx context.Context, r Reader, c Container, probed bool) (bool, error) {
+	switch {
+	case c.State == "running" && (c.Health == "" || c.Health == "healthy" || probed):
+		return true, nil
+	case c.State == "running" && c.Health == "unhealthy":
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s is unhealthy", c.Name)}
+	case c.State != "exited" && c.State != "restarting" && c.State != "dead":
+		return false, nil
+	}
+	info, err := r.ContainerInspect(ctx, c.ID)
+	if err != nil {
+		return false, err
+	}
+	policy := info.HostConfig.RestartPolicy
+	once := policy.IsNone() || (policy.IsOnFailure() && info.State.ExitCode == 0)
+	switch {
+	case c.State == "exited" && once && info.State.ExitCode == 0:
+		return true, nil
+	case c.State != "restarting" && (once || policy.IsOnFailure() && info.RestartCount >= policy.MaximumRetryCount):
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s)", c.Name, exitText(info.State))}
+	case info.RestartCount >= maxRestarts:
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", c.Name, exitText(info.State), info.RestartCount)}
+	}
+	return false, nil
+}
+
+func exitText(state *container.State) string {
+	if state.OOMKilled {
+		return fmt.Sprintf("%d, out of memory", state.ExitCode)
+	}
+	return strconv.Itoa(state.ExitCode)
+}

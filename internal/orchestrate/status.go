@@ -1,0 +1,59 @@
+package orchestrate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Status is one row of `ps`.
+type Status struct {
+	Container
+	Restarts  int
+	ExitCode  int
+	StartedAt time.Time
+	Command   string
+}
+
+// Statuses describes the project's containers, from labels alone.
+func Statuses(ctx context.Context, r Reader, project string) ([]Status, error) {
+	containers, err := Containers(ctx, r, project)
+	if err != nil {
+		return nil, err
+	}
+	statuses := make([]Status, len(containers))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxParallel)
+	for i, c := range containers {
+		group.Go(func() error {
+			info, err := r.ContainerInspect(ctx, c.ID)
+			if err != nil {
+				return fmt.Errorf("inspecting container %q: %w", c.Name, err)
+			}
+			started, _ := time.Parse(time.RFC3339Nano, info.State.StartedAt) // zero when it never started
+			statuses[i] = Status{Container: c, Restarts: info.RestartCount, ExitCode: info.State.ExitCode, StartedAt: started, Command: info.Path}
+			return nil
+		})
+	}
+	return statuses, group.Wait()
+}
+
+// PortText lists ports as docker does: 127.0.0.1:5002->5002/tcp.
+func (s Status) PortText() []string {
+	var texts []string
+	for _, p := range s.Ports {
+		text := fmt.Sprintf("%d/%s", p.PrivatePort, p.Type)
+		if p.PublicPort != 0 {
+			text = fmt.Sprintf("%s:%d->%s", cmp.Or(p.IP, "0.0.0.0"), p.PublicPort, text)
+		}
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	slices.Sort(texts)
+	return texts
+}

@@ -1,0 +1,52 @@
+package orchestrate
+
+import (
+	"context"
+	"strings"
+
+	"github.com/containerd/errdefs"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// Prepare observes the project and plans the way to the desired state. It cannot change anything.
+func Prepare(ctx context.Context, r Reader, s *stack.Stack, images map[string]Image, options PlanOptions) (*Plan, *Observed, error) {
+	observed, err := Observe(ctx, r, s.Project.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := observed.ReadFiles(ctx, r, s); err != nil {
+		return nil, nil, err
+	}
+	plan, err := PlanUp(s, observed, images, options)
+	return plan, observed, err
+}
+
+// maxAttempts is how often Up plans again when the engine's objects changed under its hands.
+const maxAttempts = 3
+
+// Up makes the desired state so, and returns the plan that it carried out.
+func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, options PlanOptions, sink Sink) (*Plan, error) {
+	for attempt := 1; ; attempt++ {
+		plan, observed, err := Prepare(ctx, w, s, images, options)
+		if err != nil {
+			return nil, err
+		}
+		if err := checkPorts(plan, observed); err != nil {
+			return plan, err
+		}
+		err = Apply(ctx, w, plan, sink)
+		if err == nil || attempt == maxAttempts || !isRace(err) {
+			return plan, explainStart(err, observed)
+		}
+		options.ForceRecreate = false // what was recreated in the first attempt is new
+	}
+}
+
+// isRace reports whether a plan failed because something else changed the engine meanwhile, so that another look helps:
+// a subnet that another project took, a name that just appeared, an object that is gone.
+func isRace(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "Pool overlaps") || strings.Contains(text, "is already in use by container") ||
+		strings.Contains(text, "network with name") || errdefs.IsNotFound(err)
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	welcome = "Welcome to the CoderCo Container Challenge"
+
+	// readyTimeout bounds the PING of /readyz. It is well below the deadline of Check, so that a
+	// healthcheck gets the reason and not a timeout of its own.
+	readyTimeout = 500 * time.Millisecond
+
+	// statusClientClosed is nginx's code for a client that went away. Nobody receives it: it keeps
+	// such requests apart from real failures in the access log.
+	statusClientClosed = 499
+)
+
+// Header values that are the same for every response. net/http only reads them, and assigning the
+// shared slice saves an allocation for each.
+var (
+	textPlain = []string{"text/plain; charset=utf-8"}
+	noStore   = []string{"no-store"}
+)
+
+// counter gives every caller the next number of the visits, each number once.
+// An error means that no number is known; the visit may or may not have been counted.
+type counter interface {
+	Next(ctx context.Context) (int64, error)
+}
+
+// pinger says whether the store behind the counter answers.
+type pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// routes is what the web tier answers.
+type routes struct {
+	counter      counter
+	pinger       pinger
+	countTimeout time.Duration
+	log          *slog.Logger
+}
+
+// mux has GET patterns, which take HEAD as well and answer other methods with 405 and Allow.
+// Only /count checks its methods itself: a HEAD must not count.
+func (rt *routes) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", rt.index)
+	mux.HandleFunc("/count", rt.count)
+	mux.HandleFunc("GET /healthz", rt.healthz)
+	mux.HandleFunc("GET /readyz", rt.readyz)
+	return mux
+}
+
+func (rt *routes) index(w http.ResponseWriter, _ *http.Request) {
+	text(w, http.StatusOK, []byte(welcome))
+}
+
+func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		text(w, http.StatusMethodNotAllowed, []byte("Method Not Allowed"))
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), rt.countTimeout)
+	defer cancel()
+	n, err := rt.counter.Next(ctx)
+	if err != nil {
+		rt.countFailed(w, r, err)
+		return
+	}
+	body := make([]byte, 0, 64)
+	body = append(body, "This page has been visited "...)
+	body = strconv.AppendInt(body, n, 10)
+	body = append(body, " times."...)
+	text(w, http.StatusOK, body)
+}
+
+// countFailed maps the error of a count to a response. Why Redis is away is logged by the store,
+// once, and not told to visitors.
+func (rt *routes) countFailed(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, errNotANumber):
+		rt.log.Error("cannot count", "error", err.Error(), "fix", "reset the counter: SET "+visitsKey+" 0",
+			"request_id", w.Header().Get(requestIDHeader))
+		text(w, http.StatusInternalServerError,
+			[]byte("The visit counter holds something that is not a number. Please ask the operator to reset it."))
+	case r.Context().Err() != nil:
+		text(w, statusClientClosed, nil)
+	default:
+		rt.log.Debug("cannot count", "error", err.Error(), "request_id", w.Header().Get(requestIDHeader))
+		w.Header().Set("Retry-After", "1")
+		text(w, http.StatusServiceUnavailable, []byte("The visit counter is not available. Please try again in a moment."))
+	}
+}
+
+// healthz says that the process is alive. Redis has no part in it: restarting this
+// container would not bring Redis back.
+func (rt *routes) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	text(w, http.StatusOK, []byte("ok"))
+}
+
+func (rt *routes) readyz(w http.ResponseWriter, r *http.Request) {
+	w.Header()["Cache-Control"] = noStore
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := rt.pinger.Ping(ctx); err != nil {
+		text(w, http.StatusServiceUnavailable, []byte("not ready: redis: "+reason(err)))
+		return
+	}
+	text(w, http.StatusOK, []byte("ready"))
+}
+
+// text writes a whole plain-text response.
+func text(w http.ResponseWriter, status int, body []byte) {
+	w.Header()["Content-Type"] = textPlain
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // an error means that the client is gone: there is nobody left to tell
+}

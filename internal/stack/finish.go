@@ -1,0 +1,111 @@
+package stack
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/go-viper/mapstructure/v2"
+)
+
+// finish decodes our extensions, brings the configs' contents in, and checks what Compose's schema cannot.
+func (s *Stack) finish(o Options, files []types.ConfigFile) error {
+	if raw, ok := s.Project.Extensions[extensionKey]; ok {
+		if err := decode(raw, &s.Extension); err != nil {
+			return located(files, extensionKey, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Project.Services)) {
+		svc := s.Project.Services[name]
+		if err := decodeServiceExtension(&svc); err != nil {
+			return located(files, "services."+name+"."+extensionKey, err)
+		}
+		s.Project.Services[name] = svc
+	}
+	for name, config := range s.Project.Configs {
+		if config.File == "" {
+			continue
+		}
+		content, err := s.readConfig(o, config.File)
+		if err != nil {
+			return located(files, "configs."+name, fmt.Errorf("reading config %q: %w", name, err))
+		}
+		config.Content, config.File = string(content), ""
+		s.Project.Configs[name] = config
+	}
+	return s.checkExtension(files)
+}
+
+// decodeServiceExtension replaces the raw map by a ServiceExtension.
+func decodeServiceExtension(svc *types.ServiceConfig) error {
+	raw, ok := svc.Extensions[extensionKey]
+	if !ok {
+		return nil
+	}
+	var ext ServiceExtension
+	if err := decode(raw, &ext); err != nil {
+		return err
+	}
+	svc.Extensions = maps.Clone(svc.Extensions)
+	svc.Extensions[extensionKey] = ext
+	return nil
+}
+
+// decode reads an extension's map into a struct; a key that the struct lacks is an error.
+func decode(raw, into any) error {
+	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: into, ErrorUnused: true})
+	if err != nil {
+		return err
+	}
+	if err := decoder.Decode(raw); err != nil {
+		return fmt.Errorf("reading %s: %w", extensionKey, err)
+	}
+	return nil
+}
+
+func (s *Stack) readConfig(o Options, path string) ([]byte, error) {
+	if !s.Embedded {
+		return os.ReadFile(path)
+	}
+	name, err := filepath.Rel(s.Project.WorkingDir, path)
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(o.Default, filepath.ToSlash(name))
+}
+
+// checkExtension makes sure that what `x-stackctl` refers to is there.
+func (s *Stack) checkExtension(files []types.ConfigFile) error {
+	refer := func(path, service string) error {
+		if _, ok := s.Project.Services[service]; ok {
+			return nil
+		}
+		return located(files, path, fmt.Errorf("finding service %q: the Compose file has %v", service, s.Project.ServiceNames()))
+	}
+	if r := s.Extension.Ready; r != nil {
+		if err := refer(extensionKey+".ready", r.Service); err != nil {
+			return err
+		}
+	}
+	if st := s.Extension.Store; st != nil {
+		if err := cmp.Or(refer(extensionKey+".store", st.Service), refer(extensionKey+".store", st.Via)); err != nil {
+			return err
+		}
+	}
+	if start := s.Extension.Start; start != "" && start != "ordered" && start != "together" {
+		return located(files, extensionKey+".start", fmt.Errorf("checking %q: use ordered or together", start))
+	}
+	for _, svc := range s.Project.Services {
+		if config := ServiceExtensionOf(svc).Upstreams; config != "" {
+			if _, ok := s.Project.Configs[config]; !ok {
+				return located(files, "services."+svc.Name+"."+extensionKey, fmt.Errorf("finding config %q: it is not under configs", config))
+			}
+		}
+	}
+	return nil
+}

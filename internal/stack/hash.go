@@ -1,0 +1,131 @@
+package stack
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Hash identifies a service's configuration: the SHA-256, in hex, of its JSON without what says how to build, pull,
+// order and multiply it. It is what docker compose puts into the label com.docker.compose.config-hash
+// (docker/compose pkg/compose/hash.go, ServiceHash).
+func Hash(svc types.ServiceConfig) (string, error) {
+	canonical, err := canonicalJSON(svc)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func canonicalJSON(svc types.ServiceConfig) ([]byte, error) {
+	svc.Build = nil
+	svc.PullPolicy = ""
+	svc.Scale = nil
+	if svc.Deploy != nil {
+		deploy := *svc.Deploy
+		deploy.Replicas = nil
+		svc.Deploy = &deploy
+	}
+	svc.DependsOn = nil
+	svc.Profiles = nil
+	data, err := json.Marshal(svc)
+	if err != nil {
+		return nil, fmt.Errorf("hashing service %q: %w", svc.Name, err)
+	}
+	return data, nil
+}
+
+// Fields flattens what Hash covers into dotted paths and their values, so that two configurations can be compared
+// field by field. Values of environment variables and labels are replaced by a short hash: they may be secrets.
+func Fields(svc types.ServiceConfig) (map[string]string, error) {
+	data, err := canonicalJSON(svc)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("hashing service %q: %w", svc.Name, err)
+	}
+	fields := map[string]string{}
+	flatten(fields, "", tree)
+	return fields, nil
+}
+
+func flatten(into map[string]string, path string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, child := range v {
+			flatten(into, join(path, key), child)
+		}
+	case []any:
+		if text, ok := words(v); ok {
+			into[path] = text
+			return
+		}
+		for i, child := range v {
+			flatten(into, join(path, strconv.Itoa(i)), child)
+		}
+	case nil:
+	default:
+		text := fmt.Sprint(v)
+		if strings.HasPrefix(path, "environment.") || strings.HasPrefix(path, "labels.") {
+			sum := sha256.Sum256([]byte(text))
+			text = "sha256:" + hex.EncodeToString(sum[:4])
+		}
+		into[path] = text
+	}
+}
+
+// words joins a list of plain strings: a command reads better whole than word by word.
+func words(list []any) (string, bool) {
+	parts := make([]string, len(list))
+	for i, item := range list {
+		text, ok := item.(string)
+		if !ok {
+			return "", false
+		}
+		parts[i] = text
+	}
+	return strings.Join(parts, " "), true
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// ChangedField is a field whose value differs; a value is "" where the field is absent.
+type ChangedField struct{ Path, Old, New string }
+
+// Diff lists the fields that differ, sorted by path.
+func Diff(old, wanted map[string]string) []ChangedField {
+	all := maps.Clone(wanted)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, old)
+	var changed []ChangedField
+	for _, path := range sortedKeys(all) {
+		if old[path] != wanted[path] {
+			changed = append(changed, ChangedField{Path: path, Old: old[path], New: wanted[path]})
+		}
+	}
+	return changed
+}
+
+func sortedKeys(m map[string]string) []string {
+	return slices.Sorted(maps.Keys(m))
+}

@@ -1,0 +1,138 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
+)
+
+// FileError is an error in a Compose file.
+type FileError struct {
+	File string // as named by the user
+	Line int    // from 1; 0 when it is not known
+	Key  string // dotted path in the file; "" when it is not known
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	place := e.File
+	if e.Line > 0 {
+		place = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	if e.Key == "" {
+		return fmt.Sprintf("reading %s: %v", place, e.Err)
+	}
+	return fmt.Sprintf("reading %s: key %q: %v", place, e.Key, e.Err)
+}
+
+func (e *FileError) Unwrap() error { return e.Err }
+
+// located wraps err with the place where the key stands.
+func located(files []types.ConfigFile, key string, err error) error {
+	file, line := locate(files, key)
+	return &FileError{File: filepath.Base(file), Line: line, Key: key, Err: err}
+}
+
+// unsupportedError names every key that stackctl does not honour.
+func unsupportedError(files []types.ConfigFile, found []loader.UnsupportedAttribute) error {
+	errs := make([]error, 0, len(found))
+	for _, attribute := range found {
+		key := strings.ReplaceAll(string(attribute.Path), "👻", ".") // how compose-go writes a dot inside a key
+		errs = append(errs, located(files, key, errors.New("not supported by stackctl; remove it, or see `stackctl config --help`")))
+	}
+	return errors.Join(errs...)
+}
+
+var (
+	// keyInError finds the dotted path in the errors of compose-go's schema validation.
+	keyInError = regexp.MustCompile(`\b((?:services|networks|volumes|configs|secrets|name|include)(?:\.[^\s':]+)*)`)
+	// extraInError finds the unknown keys in them.
+	extraInError = regexp.MustCompile(`additional properties? '([^']+)'`)
+	// lineInError finds the line that a YAML syntax error names.
+	lineInError = regexp.MustCompile(`\bline (\d+)`)
+)
+
+// explain turns an error of compose-go into one that names file, line and key, as far as these are known.
+func explain(files []types.ConfigFile, err error) error {
+	text := err.Error()
+	if m := lineInError.FindStringSubmatch(text); m != nil {
+		return syntaxError(files, err)
+	}
+	key := ""
+	if m := keyInError.FindStringSubmatch(text); m != nil {
+		key = strings.Trim(m[1], ".")
+	}
+	if m := extraInError.FindStringSubmatch(text); m != nil {
+		key = strings.TrimPrefix(key+"."+m[1], ".")
+		err = fmt.Errorf("unknown key: %w", err)
+	}
+	if strings.HasSuffix(text, "false schema") { // the JSON schema's way to say that nothing may stand here
+		err = errors.New("unknown key; see the Compose specification for the keys of a service")
+	}
+	if key == "" {
+		return &FileError{File: filepath.Base(files[0].Filename), Err: err}
+	}
+	return located(files, key, err)
+}
+
+// syntaxError finds which of the files does not parse: compose-go's error has the line only.
+func syntaxError(files []types.ConfigFile, err error) error {
+	for _, file := range files {
+		var node yaml.Node
+		parse := yaml.Unmarshal(file.Content, &node)
+		if parse == nil {
+			continue
+		}
+		line := 0
+		if m := lineInError.FindStringSubmatch(parse.Error()); m != nil {
+			fmt.Sscan(m[1], &line) //nolint:errcheck // the expression matches digits only
+		}
+		return &FileError{File: filepath.Base(file.Filename), Line: line, Err: parse}
+	}
+	return &FileError{File: filepath.Base(files[0].Filename), Err: err}
+}
+
+// locate finds the file and line of a dotted key, or of its nearest parent that is written down. Later files win, as
+// they do when merged.
+func locate(files []types.ConfigFile, key string) (file string, line int) {
+	file = files[0].Filename
+	deepest := 0
+	for _, f := range files {
+		var doc yaml.Node
+		if yaml.Unmarshal(f.Content, &doc) != nil || len(doc.Content) == 0 {
+			continue
+		}
+		at, depth := descend(doc.Content[0], key)
+		if depth >= deepest && at > 0 {
+			file, line, deepest = f.Filename, at, depth
+		}
+	}
+	return file, line
+}
+
+// descend follows the key through the mappings and returns the line of the deepest part found, and how deep it is.
+// Keys may themselves hold dots, so that every prefix is tried.
+func descend(node *yaml.Node, key string) (line, depth int) {
+	if key == "" || node.Kind != yaml.MappingNode {
+		return 0, 0
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		name := node.Content[i]
+		rest, ok := strings.CutPrefix(key, name.Value)
+		if !ok || (rest != "" && rest[0] != '.') {
+			continue
+		}
+		line, depth = descend(node.Content[i+1], strings.TrimPrefix(rest, "."))
+		if line == 0 {
+			line = name.Line
+		}
+		return line, depth + 1
+	}
+	return 0, 0
+}

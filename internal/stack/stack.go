@@ -1,0 +1,119 @@
+// Package stack says what should run: it turns Compose files and flags into a resolved, checked desired state,
+// without touching an engine, a clock or the network.
+package stack
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Stack is the resolved desired state of one project.
+type Stack struct {
+	// Project is the resolved Compose model; its configs carry their content.
+	Project *types.Project
+	// Extension is the top-level `x-stackctl` of the file.
+	Extension Extension
+	// Context holds the build context of services with `x-stackctl: {build: self}`.
+	Context fs.FS
+	// Embedded says that the Compose file is the one inside stackctl.
+	Embedded bool
+}
+
+// Extension is what stands under the top-level `x-stackctl` of a Compose file.
+type Extension struct {
+	// Ready is the request that answers 200 only when the whole stack works.
+	Ready *Ready `mapstructure:"ready"`
+	// Store is the Redis that holds the counter.
+	Store *Store `mapstructure:"store"`
+	// Start is "ordered" (the default: depends_on is followed) or "together".
+	Start string `mapstructure:"start"`
+}
+
+// Ready names a GET that goes through every tier.
+type Ready struct {
+	Service string `mapstructure:"service"`
+	Port    uint32 `mapstructure:"port"`
+	Path    string `mapstructure:"path"`
+}
+
+// Store names the stack's Redis and the service whose containers carry stackctl and so reach it.
+type Store struct {
+	Service string `mapstructure:"service"`
+	Port    uint32 `mapstructure:"port"`
+	Via     string `mapstructure:"via"`
+}
+
+// ServiceExtension is what stands under a service's `x-stackctl`.
+type ServiceExtension struct {
+	// Build is "self": the image is made of the Dockerfile and the running stackctl.
+	Build string `mapstructure:"build"`
+	// Upstreams is the config whose `upstream` blocks list the replicas of the services they are named after.
+	Upstreams string `mapstructure:"upstreams"`
+	// Reload is the signal that makes a running container read its changed configs.
+	Reload string `mapstructure:"reload"`
+	// Host says how to make the image from this host's programs where no registry answers.
+	Host *HostImage `mapstructure:"host"`
+}
+
+// HostImage describes an image made from the host's own programs.
+type HostImage struct {
+	Programs    []string        `mapstructure:"programs"`
+	Directories []HostDirectory `mapstructure:"directories"`
+}
+
+// HostDirectory is a directory of such an image; Owner is "uid:gid" and Mode is octal.
+type HostDirectory struct {
+	Path  string `mapstructure:"path"`
+	Owner string `mapstructure:"owner"`
+	Mode  string `mapstructure:"mode"`
+}
+
+// extensionKey is the key of our extensions, at the top level and in services.
+const extensionKey = "x-stackctl"
+
+// ServiceExtensionOf returns the service's `x-stackctl`, the zero value when it has none.
+func ServiceExtensionOf(svc types.ServiceConfig) ServiceExtension {
+	ext, _ := svc.Extensions[extensionKey].(ServiceExtension)
+	return ext
+}
+
+// Replicas returns how many containers the service should have.
+func Replicas(svc types.ServiceConfig) int {
+	return svc.GetScale()
+}
+
+// Together reports whether services start without waiting for what they depend on.
+func (s *Stack) Together() bool { return s.Extension.Start == "together" }
+
+// Upstreams returns the config whose upstream blocks a service's containers read, and where they read it.
+// ok is false when the service fronts nothing.
+func (s *Stack) Upstreams(svc types.ServiceConfig) (config string, ok bool) {
+	name := ServiceExtensionOf(svc).Upstreams
+	return name, name != ""
+}
+
+// Select keeps the named services and what they depend on; no names keep all.
+func (s *Stack) Select(services []string) (*Stack, error) {
+	if len(services) == 0 {
+		return s, nil
+	}
+	for _, name := range services {
+		if _, ok := s.Project.Services[name]; !ok {
+			return nil, fmt.Errorf("finding service %q: the Compose file has %v", name, s.Project.ServiceNames())
+		}
+	}
+	project, err := s.Project.WithSelectedServices(services)
+	if err != nil {
+		return nil, fmt.Errorf("selecting services %v: %w", services, err)
+	}
+	selected := *s
+	selected.Project = project
+	// A ready probe through a tier that is not part of the selection would never answer.
+	if r := s.Extension.Ready; r != nil && !slices.Contains(project.ServiceNames(), r.Service) {
+		selected.Extension.Ready = nil
+	}
+	return &selected, nil
+}

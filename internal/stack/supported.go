@@ -1,0 +1,60 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/schema"
+	"github.com/compose-spec/compose-go/v2/tree"
+)
+
+// supportedServiceKeys are the keys of a service that are honoured. Whatever is not here is an error, never ignored;
+// so is a key that a later Compose specification adds.
+var supportedServiceKeys = []string{
+	"attach", "build", "cap_add", "cap_drop", "command", "configs", "container_name", "cpus", "depends_on", "deploy",
+	"dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file", "environment", "expose", "extends",
+	"extra_hosts", "group_add", "healthcheck", "hostname", "image", "init", "labels", "logging", "mem_limit",
+	"mem_reservation", "networks", "pids_limit", "platform", "ports", "profiles", "pull_policy", "read_only", "restart",
+	"scale", "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty",
+	"ulimits", "user", "volumes", "working_dir",
+}
+
+// unsupportedPaths are the parts of supported keys that are not honoured.
+var unsupportedPaths = []string{
+	"services.*.build.additional_contexts", "services.*.build.cache_from", "services.*.build.cache_to",
+	"services.*.build.entitlements", "services.*.build.extra_hosts", "services.*.build.isolation",
+	"services.*.build.network", "services.*.build.platforms", "services.*.build.privileged",
+	"services.*.build.provenance", "services.*.build.sbom", "services.*.build.secrets", "services.*.build.shm_size",
+	"services.*.build.ssh", "services.*.build.ulimits", "services.*.build.no_cache_filter",
+	"services.*.deploy.endpoint_mode", "services.*.deploy.labels", "services.*.deploy.placement",
+	"services.*.deploy.resources.limits.devices", "services.*.deploy.resources.limits.generic_resources",
+	"services.*.deploy.resources.reservations.devices", "services.*.deploy.resources.reservations.generic_resources",
+	"services.*.deploy.resources.reservations.cpus",
+	"services.*.deploy.restart_policy", "services.*.deploy.rollback_config", "services.*.deploy.update_config",
+	"services.*.healthcheck.start_interval",
+	"services.*.networks.*.driver_opts", "services.*.networks.*.gw_priority", "services.*.networks.*.interface_name",
+	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
+	"services.*.networks.*.priority", "services.*.networks.*.use_service_name_alias",
+	"services.*.volumes.[].image", "services.*.volumes.[].consistency", "services.*.volumes.[].volume.subpath",
+	"services.*.depends_on.*.restart",
+	"configs.*.template_driver", "configs.*.external", "networks.*.enable_ipv6", "networks.*.enable_ipv4",
+}
+
+// supportedTopLevel are the top-level keys that are honoured.
+var supportedTopLevel = []string{"configs", "include", "name", "networks", "services", "version", "volumes"}
+
+// supported lists the attribute paths of the Compose specification that are honoured.
+func supported() []tree.Path {
+	return slices.DeleteFunc(slices.Clone(schema.AttributePaths()), func(path tree.Path) bool {
+		parts := path.Parts()
+		if !slices.Contains(supportedTopLevel, parts[0]) {
+			return true
+		}
+		if parts[0] == "services" && len(parts) > 2 && !slices.Contains(supportedServiceKeys, parts[2]) {
+			return true
+		}
+		return slices.ContainsFunc(unsupportedPaths, func(prefix string) bool {
+			return string(path) == prefix || strings.HasPrefix(string(path), prefix+".")
+		})
+	})
+}

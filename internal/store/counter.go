@@ -1,0 +1,127 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The keys of the visit counter.
+const (
+	// VisitsKey holds the number of visits counted since the last reset, as the web tier increments it.
+	VisitsKey = "visits"
+	// UndoKey holds the number of visits that the last reset removed, until it is undone.
+	UndoKey = "visits:before-reset"
+)
+
+var (
+	// ErrNothingToUndo: no reset happened since the last undo.
+	ErrNothingToUndo = errors.New("nothing to undo: the counter was not reset")
+	// ErrNotInteger: a key of the counter holds something that cannot be counted with.
+	ErrNotInteger = errors.New("the value is not an integer")
+)
+
+// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53. INCRBY 0 is Redis's own check that a value can be
+// counted with; it comes before anything is changed.
+var (
+	resetScript = redis.NewScript(`
+local old = redis.call('GET', KEYS[1])
+if not old then return false end
+redis.call('INCRBY', KEYS[1], 0)
+redis.call('SET', KEYS[2], old)
+redis.call('DEL', KEYS[1])
+return old`)
+
+	undoScript = redis.NewScript(`
+local old = redis.call('GET', KEYS[2])
+if not old then return false end
+local from = redis.call('GET', KEYS[1]) or '0'
+redis.call('INCRBY', KEYS[1], old)
+redis.call('DEL', KEYS[2])
+return {from, redis.call('GET', KEYS[1])}`)
+)
+
+// Visits returns how many visits were counted, and whether there is a counter at all: it appears with the first visit.
+func (c *Client) Visits(ctx context.Context) (n int64, ok bool, err error) {
+	s, err := c.rdb.Get(ctx, VisitsKey).Result()
+	if errors.Is(err, redis.Nil) {
+		return 0, false, nil
+	}
+	if err == nil {
+		n, err = strconv.ParseInt(s, 10, 64)
+	}
+	if err != nil {
+		return 0, false, counterError("reading", err)
+	}
+	return n, true, nil
+}
+
+// Reset removes the visit counter and keeps its value for [Client.Undo], in one atomic step. It returns the value, and whether there was a
+// counter: with none nothing changes, so that resetting twice by mistake does not lose what can be undone. Only the last reset
+// can be undone.
+//
+// A counter that holds no integer is left alone: the error is ErrNotInteger.
+func (c *Client) Reset(ctx context.Context) (old int64, existed bool, err error) {
+	// EVAL, not EVALSHA: a script that Redis does not know yet would cost a second round trip, and a reset happens once.
+	s, err := resetScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).Text()
+	if errors.Is(err, redis.Nil) {
+		return 0, false, nil
+	}
+	if err == nil {
+		old, err = strconv.ParseInt(s, 10, 64)
+	}
+	if err != nil {
+		return 0, false, counterError("resetting", err)
+	}
+	return old, true, nil
+}
+
+// Undo gives the visits that the last [Client.Reset] removed back to the counter, in one atomic step, and returns the counter before and after.
+//
+// Visits counted since the reset are kept: the counter becomes their sum, so no visit is lost and, from then on, the numbers go on
+// above every number given before. Without a reset to undo the error is ErrNothingToUndo.
+func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
+	pair, err := undoScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).StringSlice()
+	if errors.Is(err, redis.Nil) {
+		return 0, 0, ErrNothingToUndo
+	}
+	if err == nil && len(pair) != 2 {
+		err = fmt.Errorf("expected two numbers, got %d", len(pair))
+	}
+	if err == nil {
+		from, err = strconv.ParseInt(pair[0], 10, 64)
+	}
+	if err == nil {
+		to, err = strconv.ParseInt(pair[1], 10, 64)
+	}
+	if err != nil {
+		return 0, 0, counterError("restoring", err)
+	}
+	return from, to, nil
+}
+
+// counterError names the counter, and tells a value that is no number from a Redis that does not answer.
+func counterError(gerund string, err error) error {
+	if notInteger(err) {
+		return fmt.Errorf("%s counter %q: %w; look at it with GET or TYPE, and remove it with DEL %[2]s to count from 0", gerund, VisitsKey, ErrNotInteger)
+	}
+	return fmt.Errorf("%s counter %q: %w", gerund, VisitsKey, err)
+}
+
+func notInteger(err error) bool {
+	var num *strconv.NumError
+	if errors.As(err, &num) {
+		return true
+	}
+	var server redis.Error
+	if !errors.As(err, &server) {
+		return false
+	}
+	// A script may put its own name before the error of the command it called.
+	text := server.Error()
+	return strings.Contains(text, "WRONGTYPE") || strings.Contains(text, "not an integer")
+}
