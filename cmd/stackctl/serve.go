@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +45,26 @@ func newTunnelCmd(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := server.Tunnel(cmd.Context(), args[0], a.In, a.Out); err != nil {
 				return fmt.Errorf("joining %s: %w", args[0], err)
+			}
+			return nil
+		},
+	}
+}
+
+// newLookupCmd is run inside the web container too: see engine.Lookup.
+func newLookupCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:    "lookup NAME...",
+		Short:  "Resolve names",
+		Hidden: true,
+		Args:   usage(cobra.MinimumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range args {
+				addresses, err := net.DefaultResolver.LookupHost(cmd.Context(), name)
+				if err != nil {
+					return fmt.Errorf("resolving %q: %w", name, err)
+				}
+				fmt.Fprintln(a.Out, name, strings.Join(addresses, " "))
 			}
 			return nil
 		},

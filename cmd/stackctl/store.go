@@ -72,10 +72,10 @@ func (a *app) printReply(args []string, reply store.Reply) error {
 		return fmt.Errorf("%s: %s", args[0], termtext.Safe(store.FormatRaw(reply)))
 	}
 	if isTerminal(a.Out) {
-		_, err := fmt.Fprintln(a.Out, termtext.SafeLines(store.FormatTTY(args, reply)))
+		_, err := fmt.Fprintln(a.Out, strings.TrimSuffix(termtext.SafeLines(store.FormatTTY(args, reply)), "\n"))
 		return err
 	}
-	_, err := fmt.Fprintln(a.Out, store.FormatRaw(reply))
+	_, err := fmt.Fprintln(a.Out, strings.TrimSuffix(store.FormatRaw(reply), "\n"))
 	return err
 }
 

@@ -204,7 +204,7 @@ func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Dura
 			fmt.Fprintln(a.Err, "warning: "+warning)
 		}
 		if plan.Empty() {
-			fmt.Fprintf(a.Err, "nothing changed: %s runs as described (%s)\n", containers(plan.Kept), round(elapsed))
+			fmt.Fprintf(a.Err, "nothing changed: %s as described (%s)\n", containers(plan.Kept), round(elapsed))
 		} else {
 			fmt.Fprintf(a.Err, "ready in %s\n", round(elapsed))
 		}

@@ -75,6 +75,9 @@ type Network struct {
 // Volume is a volume of the engine; Project is "" when it belongs to no project.
 type Volume struct{ Name, Project, Key, Hash string }
 
+// Port is a port of a container, as the engine lists it.
+type Port = container.Port
+
 // Other is a container that is not the project's.
 type Other struct {
 	Name, Project string

@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -103,4 +106,30 @@ func (e *Engine) dialOneOff(ctx context.Context, project, networkName, image, ad
 		return nil, fmt.Errorf("starting the tunnel's container: %w", err)
 	}
 	return NewConn(stream, address, remove), nil
+}
+
+// ErrNoReplica says that no running container carries stackctl.
+var ErrNoReplica = errors.New("no running container carries stackctl")
+
+// Lookup resolves names inside a running container of the service, and returns one "name address" for each.
+func (e *Engine) Lookup(ctx context.Context, project, service string, names []string) ([]string, error) {
+	containers, err := orchestrate.Containers(ctx, e, project)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(containers, func(c orchestrate.Container) bool {
+		return c.Service == service && !c.OneOff && c.State == "running"
+	})
+	if i < 0 {
+		return nil, ErrNoReplica
+	}
+	var out, failure bytes.Buffer
+	code, err := e.Exec(ctx, containers[i].ID, Exec{Command: append([]string{"/stackctl", "lookup"}, names...), Out: &out, Err: &failure})
+	if err != nil {
+		return nil, err
+	}
+	if code != 0 {
+		return nil, fmt.Errorf("resolving names in container %q: %s", containers[i].Name, strings.TrimSpace(failure.String()))
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n"), nil
 }

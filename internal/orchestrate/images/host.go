@@ -3,6 +3,7 @@ package images
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -44,6 +45,20 @@ func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	return work.build(ctx, e, res, content, build.ImageBuildOptions{
 		Tags: []string{res.Ref}, Labels: map[string]string{orchestrate.LabelHostFor: res.Wanted},
 	})
+}
+
+// HostPrograms says whether the service's image can be made from this host's programs, without making it.
+func HostPrograms(svc types.ServiceConfig, o Options) error {
+	host := stack.ServiceExtensionOf(svc).Host
+	if host == nil {
+		return errors.New("it has no x-stackctl.host")
+	}
+	spec, err := hostSpec(svc, host)
+	if err != nil {
+		return err
+	}
+	_, err = hostimage.Find(spec, o.HostRoots)
+	return err
 }
 
 func hostSpec(svc types.ServiceConfig, host *stack.HostImage) (hostimage.Spec, error) {
