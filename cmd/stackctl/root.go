@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -136,7 +137,9 @@ func imageOptions() images.Options {
 	if cache, err := os.UserCacheDir(); err == nil && len(roots) == 0 {
 		roots = []string{filepath.Join(cache, "stackctl", "host")}
 	}
-	return images.Options{HostRoots: roots, Binary: os.Getenv("STACKCTL_WEB_BINARY")}
+	binary := os.Getenv("STACKCTL_WEB_BINARY")
+	digest := sync.OnceValues(func() (string, error) { return images.DigestBinary(binary) })
+	return images.Options{HostRoots: roots, Binary: binary, BinaryDigest: digest}
 }
 
 // usageError marks a wrong use of the command line: exit code 2.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
@@ -27,10 +28,11 @@ type upOptions struct {
 	forceRecreate bool
 	removeOrphans bool
 	port          int
+	binaryDigest  func() (string, error)
 }
 
 func newUpCmd(a *app) *cobra.Command {
-	o := &upOptions{}
+	o := &upOptions{binaryDigest: imageOptions().BinaryDigest}
 	cmd := &cobra.Command{
 		Use:   "up [SERVICE...]",
 		Short: "Start the stack and wait until it answers",
@@ -82,6 +84,7 @@ func (o *upOptions) variables() map[string]string {
 func (o *upOptions) images() images.Options {
 	options := imageOptions()
 	options.Rebuild, options.Pull, options.Source = o.build, o.pull, o.source
+	options.BinaryDigest = o.binaryDigest
 	return options
 }
 
@@ -96,12 +99,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.loadSelected(ctx, o)
-	if err != nil {
-		show.close()
-		return err
-	}
-	eng, err := a.connect(ctx)
+	s, eng, err := a.prepare(ctx, o)
 	if err != nil {
 		show.close()
 		return err
@@ -124,12 +122,30 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	return nil
 }
 
-func (a *app) loadSelected(ctx context.Context, o *upOptions) (*stack.Stack, error) {
-	s, err := a.load(ctx, o.variables())
-	if err != nil {
-		return nil, err
+// prepare reads the Compose file, reaches the engine and takes the digest of this binary, side by side.
+func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *engine.Engine, err error) {
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		if s, err = a.load(ctx, o.variables()); err == nil {
+			s, err = s.Select(o.services)
+		}
+		return err
+	})
+	group.Go(func() (err error) {
+		eng, err = a.connect(ctx)
+		return err
+	})
+	group.Go(func() error {
+		_, err := o.binaryDigest()
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		if eng != nil {
+			_ = eng.Close()
+		}
+		return nil, nil, err
 	}
-	return s.Select(o.services)
+	return s, eng, nil
 }
 
 // converge holds the project's lock while images are got and the plan is carried out.

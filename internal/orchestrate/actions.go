@@ -229,7 +229,7 @@ func (a writeFiles) apply(ctx context.Context, w Writer) error {
 	for _, f := range a.Files {
 		header := &tar.Header{
 			Name: path.Base(f.Path), Mode: f.Mode, Uid: f.UID, Gid: f.GID,
-			Size: int64(len(f.Content)), Typeflag: tar.TypeReg,
+			Size: int64(len(f.Content)), Typeflag: tar.TypeReg, ModTime: time.Unix(stampOf(f.Content).Time, 0),
 		}
 		if err := tw.WriteHeader(header); err != nil {
 			return err

@@ -1,11 +1,10 @@
 package orchestrate
 
 import (
-	"archive/tar"
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -80,14 +79,24 @@ func ownerOf(user string) (uid, gid int) {
 	return uid, gid
 }
 
-// maxConfigSize bounds what is read back of one config.
-const maxConfigSize = 1 << 20
+// stamp identifies a file's content by what the engine tells about a file without copying it: its size, and its time of
+// modification, which stackctl sets to the first 31 bits of the content's SHA-256. Asking for these costs the engine 1 ms,
+// reading a file back 70 ms (it starts a process for that).
+type stamp struct {
+	Size int64
+	Time int64 // seconds since 1970
+}
 
-// ReadFiles reads the configs that the project's containers hold into the snapshot, so that a plan can tell whether they
-// are what they should be.
-func (o *Observed) ReadFiles(ctx context.Context, r Reader, s *stack.Stack) error {
+func stampOf(content string) stamp {
+	sum := sha256.Sum256([]byte(content))
+	return stamp{Size: int64(len(content)), Time: int64(binary.BigEndian.Uint32(sum[:4]) >> 1)}
+}
+
+// StatFiles looks at the configs in the project's running containers, so that a plan can tell whether they are what they
+// should be.
+func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(8)
+	group.SetLimit(maxParallel)
 	for i := range o.Containers {
 		c := &o.Containers[i]
 		svc, ok := s.Project.Services[c.Service]
@@ -96,32 +105,15 @@ func (o *Observed) ReadFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 		}
 		group.Go(func() error {
 			for _, ref := range svc.Configs {
-				content, err := readFile(ctx, r, c.ID, configTarget(ref))
-				if err != nil {
-					return fmt.Errorf("reading %q of container %q: %w", configTarget(ref), c.Name, err)
+				path := configTarget(ref)
+				info, err := r.ContainerStatPath(ctx, c.ID, path)
+				if err != nil && !errdefs.IsNotFound(err) {
+					return fmt.Errorf("looking at %q in container %q: %w", path, c.Name, err)
 				}
-				c.Files[configTarget(ref)] = content
+				c.Files[path] = stamp{Size: info.Size, Time: info.Mtime.Unix()} // one that is not there differs from any
 			}
 			return nil
 		})
 	}
 	return group.Wait()
-}
-
-// readFile returns "" for a file that is not there: it then differs from whatever it should be.
-func readFile(ctx context.Context, r Reader, id, name string) (string, error) {
-	archive, _, err := r.CopyFromContainer(ctx, id, name)
-	if errdefs.IsNotFound(err) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	defer archive.Close()
-	tr := tar.NewReader(archive)
-	if _, err := tr.Next(); err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	content, err := io.ReadAll(io.LimitReader(tr, maxConfigSize))
-	return string(content), err
 }

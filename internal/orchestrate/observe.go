@@ -25,7 +25,7 @@ type Reader interface {
 	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
 	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
 	ContainerLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
-	CopyFromContainer(ctx context.Context, id, path string) (io.ReadCloser, container.PathStat, error)
+	ContainerStatPath(ctx context.Context, id, path string) (container.PathStat, error)
 	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
 	VolumeList(ctx context.Context, options volume.ListOptions) (volume.ListResponse, error)
 	ImageInspect(ctx context.Context, id string, options ...client.ImageInspectOption) (image.InspectResponse, error)
@@ -59,7 +59,7 @@ type Container struct {
 	Addresses map[string]netip.Addr // by network name, the fixed one when there is one
 	Ports     []container.Port
 	Labels    map[string]string
-	Files     map[string]string // contents of its configs by path, where they were read
+	Files     map[string]stamp // its configs by path, where they were looked at
 }
 
 // Running reports whether the container's process is there (it may be restarting).
@@ -162,7 +162,7 @@ func parseContainer(name string, s container.Summary) Container {
 		State:  s.State, Status: s.Status, Health: healthOf(s.Status),
 		Image: s.Image, ImageID: s.ImageID, Hash: s.Labels[LabelConfigHash],
 		Created: time.Unix(s.Created, 0), Ports: s.Ports, Labels: s.Labels,
-		Addresses: map[string]netip.Addr{}, Files: map[string]string{},
+		Addresses: map[string]netip.Addr{}, Files: map[string]stamp{},
 	}
 	// Without the label, or with one that is not ours, there is just no field to name.
 	_ = json.Unmarshal([]byte(s.Labels[LabelFields]), &c.Fields)

@@ -64,7 +64,7 @@ func (p *planner) planKept(d decision) {
 	}
 	var stale []File
 	for _, f := range p.files(d) {
-		if have, ok := d.old.Files[f.Path]; ok && have != f.Content {
+		if have, ok := d.old.Files[f.Path]; ok && have != stampOf(f.Content) {
 			stale = append(stale, f)
 		}
 	}

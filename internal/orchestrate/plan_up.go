@@ -209,7 +209,7 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 		return "", nil // its files are written before it starts, or while it runs
 	}
 	for _, f := range p.staticFiles(d) {
-		if have, ok := c.Files[f.Path]; ok && have != f.Content {
+		if have, ok := c.Files[f.Path]; ok && have != stampOf(f.Content) {
 			return fmt.Sprintf("config %q changed", f.Path), nil
 		}
 	}

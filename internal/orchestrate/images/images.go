@@ -68,6 +68,8 @@ type Options struct {
 	HostRoots []string
 	// Binary is the stackctl to put into the web image; "" is the running one.
 	Binary string
+	// BinaryDigest returns DigestBinary of it; set it to have that computed ahead of time.
+	BinaryDigest func() (string, error)
 }
 
 // Find looks for the images of all services without getting any.

@@ -27,7 +27,20 @@ import (
 
 // selfRef is the image name for the binary: the service's image name, tagged with the start of the binary's SHA-256.
 func selfRef(name string, o Options) (string, error) {
-	path, err := selfPath(o)
+	digest := o.BinaryDigest
+	if digest == nil {
+		digest = func() (string, error) { return DigestBinary(o.Binary) }
+	}
+	sum, err := digest()
+	if err != nil {
+		return "", err
+	}
+	return name + ":" + sum[:12], nil
+}
+
+// DigestBinary returns the SHA-256, in hex, of the stackctl at path; "" is the running one.
+func DigestBinary(path string) (string, error) {
+	path, err := selfPath(path)
 	if err != nil {
 		return "", err
 	}
@@ -37,15 +50,15 @@ func selfRef(name string, o Options) (string, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, f); err != nil {
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{f}, make([]byte, 1<<20)); err != nil {
 		return "", fmt.Errorf("reading stackctl's own binary: %w", err)
 	}
-	return name + ":" + hex.EncodeToString(sum.Sum(nil))[:12], nil
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-func selfPath(o Options) (string, error) {
-	if o.Binary != "" {
-		return o.Binary, nil
+func selfPath(path string) (string, error) {
+	if path != "" {
+		return path, nil
 	}
 	path, err := os.Executable()
 	if err != nil {
@@ -115,7 +128,7 @@ func tarOf(files map[string][]byte, order ...string) (io.Reader, error) {
 // binaryFor finds a stackctl that runs on the engine's platform: the running one; one that a release ships beside it, as
 // stackctl-<os>-<architecture>; or one built from the source in the current folder.
 func binaryFor(ctx context.Context, engineOS, engineArch string, o Options) ([]byte, error) {
-	path, err := selfPath(o)
+	path, err := selfPath(o.Binary)
 	if err != nil {
 		return nil, err
 	}
