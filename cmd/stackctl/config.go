@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -61,7 +62,8 @@ func (a *app) config(ctx context.Context, format string, resolve bool) error {
 	if err != nil {
 		return fmt.Errorf("printing the Compose file: %w", err)
 	}
-	_, err = a.Out.Write(data)
+	// Variables are resolved already: a dollar sign that is left is meant, and a reader must not resolve it again.
+	_, err = a.Out.Write(bytes.ReplaceAll(data, []byte("$"), []byte("$$")))
 	return err
 }
 

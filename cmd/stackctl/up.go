@@ -111,7 +111,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	}
 	plan, err := converge(ctx, eng, s, o, show)
 	if err == nil && !o.noWait {
-		err = awaitReady(ctx, eng, s, o.waitTimeout)
+		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
 	}
 	show.close()
 	if err != nil {
@@ -171,7 +171,10 @@ func lockProject(ctx context.Context, eng *engine.Engine, project string, show r
 	})
 }
 
-func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout time.Duration) error {
+// settle is how long a container without a healthcheck has to run to count as up.
+const settle = 500 * time.Millisecond
+
+func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout time.Duration, plan *orchestrate.Plan) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var dial orchestrate.Dialer
@@ -180,7 +183,11 @@ func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout
 			return eng.DialService(ctx, s.Project.Name, address)
 		}
 	}
-	err := orchestrate.AwaitReady(limited, eng, s, dial)
+	wait := settle
+	if plan.Empty() {
+		wait = 0
+	}
+	err := orchestrate.AwaitReady(limited, eng, s, dial, wait)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

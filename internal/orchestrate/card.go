@@ -56,6 +56,8 @@ func isWell(info container.InspectResponse) bool {
 		return false
 	case state.Running && !state.Restarting && info.RestartCount == 0:
 		return true
+	case state.Status == "created" && state.Error == "": // held back by what it waits for
+		return true
 	case state.Status == "exited" && state.ExitCode == 0 && state.Error == "" && (info.HostConfig.RestartPolicy.IsNone() || info.HostConfig.RestartPolicy.IsOnFailure()):
 		return true
 	}

@@ -34,12 +34,13 @@ const maxRestarts = 5
 
 // AwaitReady waits until the stack works: until the probe that goes through every tier has answered, or, for a stack
 // without one, until every container runs and is healthy or has done its work. It gives up early on a container that
-// has stopped for good.
-func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, dial Dialer) error {
+// has stopped for good. A container that has no healthcheck counts as up when it has run for settle: programs that find
+// their configuration wrong end within it.
+func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, dial Dialer, settle time.Duration) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan error, 1)
-	go func() { watched <- watch(ctx, r, s) }()
+	go func() { watched <- watch(ctx, r, s, settle) }()
 	if s.Extension.Ready == nil {
 		return deadlineReason(<-watched, "")
 	}
@@ -129,8 +130,9 @@ func Published(s *stack.Stack, service string, port uint32) (string, bool) {
 
 // watch looks at the project's containers until one has stopped for good or ctx ends; without a probe to wait for, also
 // until all are up.
-func watch(ctx context.Context, r Reader, s *stack.Stack) error {
+func watch(ctx context.Context, r Reader, s *stack.Stack, settle time.Duration) error {
 	probed := s.Extension.Ready != nil
+	var upSince time.Time
 	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
 		containers, err := Containers(ctx, r, s.Project.Name)
 		if err != nil {
@@ -151,10 +153,14 @@ func watch(ctx context.Context, r Reader, s *stack.Stack) error {
 		}
 		for name, svc := range s.Project.Services {
 			if up[name] < stack.Replicas(svc) {
+				upSince = time.Time{}
 				return false, nil
 			}
 		}
-		return !probed, nil
+		if upSince.IsZero() {
+			upSince = time.Now()
+		}
+		return !probed && time.Since(upSince) >= settle, nil
 	})
 }
 

@@ -25,50 +25,50 @@ type Stack struct {
 // Extension is what stands under the top-level `x-stackctl` of a Compose file.
 type Extension struct {
 	// Ready is the request that answers 200 only when the whole stack works.
-	Ready *Ready `mapstructure:"ready"`
+	Ready *Ready `mapstructure:"ready" yaml:"ready,omitempty" json:"ready,omitempty"`
 	// Store is the Redis that holds the counter.
-	Store *Store `mapstructure:"store"`
+	Store *Store `mapstructure:"store" yaml:"store,omitempty" json:"store,omitempty"`
 	// Start is "ordered" (the default: depends_on is followed) or "together".
-	Start string `mapstructure:"start"`
+	Start string `mapstructure:"start" yaml:"start,omitempty" json:"start,omitempty"`
 }
 
 // Ready names a GET that goes through every tier.
 type Ready struct {
-	Service string `mapstructure:"service"`
-	Port    uint32 `mapstructure:"port"`
-	Path    string `mapstructure:"path"`
+	Service string `mapstructure:"service" yaml:"service,omitempty" json:"service,omitempty"`
+	Port    uint32 `mapstructure:"port" yaml:"port,omitempty" json:"port,omitempty"`
+	Path    string `mapstructure:"path" yaml:"path,omitempty" json:"path,omitempty"`
 }
 
 // Store names the stack's Redis and the service whose containers carry stackctl and so reach it.
 type Store struct {
-	Service string `mapstructure:"service"`
-	Port    uint32 `mapstructure:"port"`
-	Via     string `mapstructure:"via"`
+	Service string `mapstructure:"service" yaml:"service,omitempty" json:"service,omitempty"`
+	Port    uint32 `mapstructure:"port" yaml:"port,omitempty" json:"port,omitempty"`
+	Via     string `mapstructure:"via" yaml:"via,omitempty" json:"via,omitempty"`
 }
 
 // ServiceExtension is what stands under a service's `x-stackctl`.
 type ServiceExtension struct {
 	// Build is "self": the image is made of the Dockerfile and the running stackctl.
-	Build string `mapstructure:"build"`
+	Build string `mapstructure:"build" yaml:"build,omitempty" json:"build,omitempty"`
 	// Upstreams is the config whose `upstream` blocks list the replicas of the services they are named after.
-	Upstreams string `mapstructure:"upstreams"`
+	Upstreams string `mapstructure:"upstreams" yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
 	// Reload is the signal that makes a running container read its changed configs.
-	Reload string `mapstructure:"reload"`
+	Reload string `mapstructure:"reload" yaml:"reload,omitempty" json:"reload,omitempty"`
 	// Host says how to make the image from this host's programs where no registry answers.
-	Host *HostImage `mapstructure:"host"`
+	Host *HostImage `mapstructure:"host" yaml:"host,omitempty" json:"host,omitempty"`
 }
 
 // HostImage describes an image made from the host's own programs.
 type HostImage struct {
-	Programs    []string        `mapstructure:"programs"`
-	Directories []HostDirectory `mapstructure:"directories"`
+	Programs    []string        `mapstructure:"programs" yaml:"programs,omitempty" json:"programs,omitempty"`
+	Directories []HostDirectory `mapstructure:"directories" yaml:"directories,omitempty" json:"directories,omitempty"`
 }
 
 // HostDirectory is a directory of such an image; Owner is "uid:gid" and Mode is octal.
 type HostDirectory struct {
-	Path  string `mapstructure:"path"`
-	Owner string `mapstructure:"owner"`
-	Mode  string `mapstructure:"mode"`
+	Path  string `mapstructure:"path" yaml:"path,omitempty" json:"path,omitempty"`
+	Owner string `mapstructure:"owner" yaml:"owner,omitempty" json:"owner,omitempty"`
+	Mode  string `mapstructure:"mode" yaml:"mode,omitempty" json:"mode,omitempty"`
 }
 
 // extensionKey is the key of our extensions, at the top level and in services.

@@ -1,0 +1,183 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+)
+
+// phases are moments of an `up`, each told by the first event that says so.
+var phases = []struct{ name, kind, verb string }{
+	{"while the network is created", "started", "create network"},
+	{"while containers are created", "started", "create container"},
+	{"while nginx.conf is written", "started", "write files"},
+	{"while containers are started", "started", "start container"},
+	{"after the first start", "done", "start container"},
+}
+
+// TestInterruptedUp ends `up` at each phase, by Ctrl-C and by kill -9: the first exits with 130, and after both the next
+// `up` converges and the one after it finds nothing to do.
+func TestInterruptedUp(t *testing.T) {
+	needEngine(t)
+	for _, how := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		for i, phase := range phases {
+			t.Run(fmt.Sprintf("%s %s", how, phase.name), func(t *testing.T) {
+				project := fmt.Sprintf("sctest-interrupt-%d-%d", how, i)
+				port, err := freePort()
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { cleanUp(t, project) })
+				code := interruptAt(t, project, port, how, phase.kind, phase.verb)
+				if how == syscall.SIGINT && code != exitInterrupted {
+					t.Errorf("exit code %d, want %d", code, exitInterrupted)
+				}
+				converges(t, project, port)
+			})
+		}
+	}
+}
+
+// interruptAt starts an `up`, sends the signal at the event, and returns the exit code.
+func interruptAt(t *testing.T, project, port string, how syscall.Signal, kind, verb string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := program(ctx, t, project, port, "--progress", "json", "up")
+	events, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(events)
+	for lines.Scan() {
+		var event struct{ Kind, Verb string }
+		if json.Unmarshal(lines.Bytes(), &event) == nil && event.Kind == kind && event.Verb == verb {
+			if err := cmd.Process.Signal(how); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	_, _ = io.Copy(io.Discard, events)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("the interrupted up ended with %v", err)
+	}
+	return exit.ExitCode()
+}
+
+// converges runs `up` until it is through, counts a visit, and checks that a further `up` has nothing to do.
+func converges(t *testing.T, project, port string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if out, err := program(ctx, t, project, port, "up").CombinedOutput(); err != nil {
+		t.Fatalf("the next up: %v\n%s", err, out)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/count", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != "This page has been visited 1 times." {
+		t.Errorf("/count answers %q, %v", body, err)
+	}
+	out, err := program(ctx, t, project, port, "up").CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("nothing changed: 3 containers")) {
+		t.Errorf("the up after that: %v\n%s", err, out)
+	}
+	checkObjects(t, project)
+}
+
+// checkObjects makes sure that nothing is there twice and nothing is left over.
+func checkObjects(t *testing.T, project string) {
+	t.Helper()
+	eng, err := connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	observed, err := orchestrate.Observe(t.Context(), eng, project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := 0
+	for _, n := range observed.Networks {
+		if n.Project == project {
+			networks++
+		}
+	}
+	if len(observed.Containers) != 3 || networks != 1 || len(observed.VolumeNames()) != 1 {
+		t.Errorf("there are %d containers, %d networks, volumes %v", len(observed.Containers), networks, observed.VolumeNames())
+	}
+}
+
+// TestTwoUpsAtOnce starts the same project twice at the same time: both succeed, one of them having waited.
+func TestTwoUpsAtOnce(t *testing.T) {
+	needEngine(t)
+	project := "sctest-two-ups"
+	port, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cleanUp(t, project) })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var outs [2]bytes.Buffer
+	var cmds [2]*exec.Cmd
+	for i := range cmds {
+		cmds[i] = program(ctx, t, project, port, "up")
+		cmds[i].Stdout, cmds[i].Stderr = &outs[i], &outs[i]
+		if err := cmds[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range cmds {
+		if err := cmds[i].Wait(); err != nil {
+			t.Errorf("up %d: %v\n%s", i, err, outs[i].String())
+		}
+	}
+	both := outs[0].String() + outs[1].String()
+	if strings.Count(both, "create container") != 3 || !strings.Contains(both, "another stackctl is changing this project") {
+		t.Errorf("they worked on top of each other:\n%s", both)
+	}
+	checkObjects(t, project)
+}
+
+// TestNoPermission runs as a user who may not use the engine's socket.
+func TestNoPermission(t *testing.T) {
+	needEngine(t)
+	if syscall.Getuid() != 0 {
+		t.Skip("needs root, to become somebody else")
+	}
+	cmd := exec.CommandContext(t.Context(), webBinary(t), "ps")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	cmd.Env = []string{"HOME=/nonexistent"}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "permission denied; join the docker group") {
+		t.Errorf("got %v\n%s", err, out)
+	}
+}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/go-connections/nat"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+)
+
+// engineVariable switches the tests on that need a Docker engine: `make test` sets it when one answers.
+const engineVariable = "STACKCTL_TEST_ENGINE"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"stackctl": main})
+}
+
+// TestScript runs what needs no engine.
+func TestScript(t *testing.T) { runScripts(t, "testdata/script") }
+
+// TestEngineScript runs what needs one: real containers, in projects and on ports of their own.
+func TestEngineScript(t *testing.T) {
+	needEngine(t)
+	runScripts(t, "testdata/script/engine")
+}
+
+func needEngine(t *testing.T) {
+	t.Helper()
+	if os.Getenv(engineVariable) == "" {
+		t.Skip("needs a Docker engine: run `make test`")
+	}
+}
+
+func runScripts(t *testing.T, dir string) {
+	testscript.Run(t, testscript.Params{
+		Dir:   dir,
+		Setup: func(env *testscript.Env) error { return setUp(t, env) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside,
+		},
+	})
+}
+
+// setUp gives each script a project and a port of its own, and cleans up after it.
+func setUp(t *testing.T, env *testscript.Env) error {
+	project := "sctest-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir)))
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	other, err := freePort()
+	if err != nil {
+		return err
+	}
+	env.Setenv("COMPOSE_PROJECT_NAME", project)
+	env.Setenv("STACKCTL_PORT", port)
+	env.Setenv("OTHER_PORT", other)
+	env.Setenv("STACKCTL_WEB_BINARY", webBinary(t))
+	env.Setenv("STACKCTL_HOST_ROOT", hostRoot())
+	assets, err := filepath.Abs("../../assets")
+	if err != nil {
+		return err
+	}
+	env.Setenv("ASSETS", assets)
+	env.Setenv("DOCKER_HOST", os.Getenv("DOCKER_HOST"))
+	if os.Getenv(engineVariable) != "" {
+		env.Defer(func() { cleanUp(t, project) })
+	}
+	return nil
+}
+
+// webBinary is the statically linked stackctl that `make test` builds: the test binary itself does not fit into an image
+// from scratch.
+func webBinary(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("STACKCTL_WEB_BINARY"); path != "" {
+		return path
+	}
+	path, err := filepath.Abs("../../bin/stackctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func hostRoot() string {
+	if root := os.Getenv("STACKCTL_HOST_ROOT"); root != "" {
+		return root
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "stackctl", "host")
+}
+
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}
+
+func connect(ctx context.Context) (*engine.Engine, error) {
+	return engine.Connect(ctx, engine.Target{})
+}
+
+// cleanUp removes everything that carries the project's label.
+func cleanUp(t *testing.T, project string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	if err != nil {
+		t.Errorf("cleaning up: %v", err)
+		return
+	}
+	defer eng.Close()
+	observed, err := orchestrate.Observe(ctx, eng, project)
+	if err == nil {
+		grace := time.Duration(0)
+		err = orchestrate.Apply(ctx, eng, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true, Grace: &grace}), nil)
+	}
+	if err != nil {
+		t.Errorf("cleaning up project %s: %v", project, err)
+	}
+}
+
+// httpGet is `http URL`: the body goes to standard output; a status other than 200 fails.
+func httpGet(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: http URL")
+	}
+	client := &http.Client{Timeout: 10 * time.Second}
+	response, err := client.Get(args[0])
+	if err != nil {
+		if !neg {
+			ts.Fatalf("%v", err)
+		}
+		return
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", body)
+	if (response.StatusCode != http.StatusOK) != neg {
+		ts.Fatalf("%s: %s %s", args[0], response.Status, body)
+	}
+}
+
+// foreign is `foreign NAME [HOST-PORT]`: it runs a container that belongs to nobody.
+func foreign(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	ts.Check(err)
+	defer eng.Close()
+	host := &container.HostConfig{}
+	if len(args) > 1 {
+		host.PortBindings = nat.PortMap{"5002/tcp": {{HostIP: "127.0.0.1", HostPort: args[1]}}}
+	}
+	created, err := eng.ContainerCreate(ctx, &container.Config{Image: "stackctl-web:latest", ExposedPorts: nat.PortSet{"5002/tcp": {}}}, host, nil, nil, args[0])
+	ts.Check(err)
+	ts.Defer(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		eng, err := connect(ctx)
+		if err == nil {
+			_ = eng.ContainerRemove(ctx, created.ID, container.RemoveOptions{Force: true})
+			_ = eng.Close()
+		}
+	})
+	ts.Check(eng.ContainerStart(ctx, created.ID, container.StartOptions{}))
+}
+
+// unforeign is `unforeign NAME`: it checks that the container runs still, and removes it.
+func unforeign(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	ts.Check(err)
+	defer eng.Close()
+	info, err := eng.ContainerInspect(ctx, args[0])
+	ts.Check(err)
+	if !info.State.Running {
+		ts.Fatalf("container %s was touched: %s", args[0], info.State.Status)
+	}
+	ts.Check(eng.ContainerRemove(ctx, args[0], container.RemoveOptions{Force: true}))
+}
+
+// outside is `outside stop|remove NAME`: what somebody else may do to a container of ours.
+func outside(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	ts.Check(err)
+	defer eng.Close()
+	if args[0] == "stop" {
+		grace := 0
+		ts.Check(eng.ContainerStop(ctx, args[1], container.StopOptions{Timeout: &grace}))
+		return
+	}
+	ts.Check(eng.ContainerRemove(ctx, args[1], container.RemoveOptions{Force: true}))
+}
+
+// listen is `listen PORT`: this process takes the port until the script ends.
+func listen(ts *testscript.TestScript, _ bool, args []string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:"+args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = listener.Close() })
+}
+
+// oldEngine is `oldengine SOCKET`: an engine of 2016.
+func oldEngine(ts *testscript.TestScript, _ bool, args []string) {
+	listener, err := net.Listen("unix", ts.MkAbs(args[0]))
+	ts.Check(err)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Api-Version", "1.24")
+		w.Header().Set("Ostype", "linux")
+	})}
+	go func() { _ = server.Serve(listener) }()
+	ts.Defer(func() { _ = server.Close() })
+}
+
+// TestScriptsAreAllRun names every script of the folders by program, so that none is forgotten for its ending.
+func TestScriptsAreAllRun(t *testing.T) {
+	err := filepath.Walk("testdata/script", func(path string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() && filepath.Ext(path) != ".txtar" {
+			t.Errorf("%s is no script: its name must end in .txtar", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// program is the stackctl that signals are sent to: the test binary under its other name.
+func program(ctx context.Context, t *testing.T, project, port string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, webBinary(t), args...)
+	cmd.Env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+project, "STACKCTL_PORT="+port, "STACKCTL_HOST_ROOT="+hostRoot())
+	return cmd
+}
