@@ -35,12 +35,11 @@ func newDownCmd(a *app) *cobra.Command {
 	flags.BoolVarP(&o.volumes, "volumes", "v", false, "remove the volumes too: shows what is lost, and asks on a terminal")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "with --file: also remove containers of services that the file does not have")
-	flags.IntVarP(&o.timeout, "timeout", "t", 0, "grace period in `seconds` (default: each container's own)")
+	flags.IntVarP(&o.timeout, "timeout", "t", 0, "grace period in seconds (default: each container's own)")
 	return cmd
 }
 
 func (a *app) down(ctx context.Context, o *downOptions, graceGiven bool) error {
-	begin := time.Now()
 	project, err := a.projectName(ctx)
 	if err != nil {
 		return err
@@ -55,12 +54,16 @@ func (a *app) down(ctx context.Context, o *downOptions, graceGiven bool) error {
 			return err
 		}
 	}
+	begin := time.Now()
 	show, err := a.newRenderer()
 	if err != nil {
 		return err
 	}
 	plan, err := a.takeDown(ctx, eng, project, o, graceGiven, show)
 	show.close()
+	if ctx.Err() != nil {
+		a.printInterrupted()
+	}
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type execOptions struct {
 func newExecCmd(a *app) *cobra.Command {
 	o := &execOptions{}
 	cmd := &cobra.Command{
-		Use: "exec [flags] SERVICE COMMAND [ARG...]", Short: "Run a command in a running container",
+		Use: "exec SERVICE COMMAND [ARG...]", Short: "Run a command in a running container",
 		Long:    "Run a command in a running container of a service, with a terminal where there is one. The exit code is that of the command.",
 		Example: "stackctl exec redis redis-cli INFO server\necho 'GET visits' | stackctl exec -T redis redis-cli",
 		Args:    usage(cobra.MinimumNArgs(2)),

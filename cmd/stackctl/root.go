@@ -62,13 +62,13 @@ func newRoot(s *streams) *cobra.Command {
 
 func (a *app) addFlags(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.project, "project-name", "p", "", "project `name` (default: the Compose file's, or stackctl)")
-	flags.StringArrayVarP(&a.files, "file", "f", nil, "Compose `file`; repeat it to merge several (default: the embedded stack)")
-	flags.StringArrayVar(&a.envFiles, "env-file", nil, "`file` of variables for the Compose file")
-	flags.StringArrayVar(&a.profiles, "profile", nil, "enable a `profile` of the Compose file")
-	flags.StringVarP(&a.target.Context, "context", "c", "", "docker `context` to use")
-	flags.StringVarP(&a.target.Host, "host", "H", "", "engine `address`, such as ssh://user@host")
-	flags.StringVar(&a.progress, "progress", "auto", "progress `style`: auto, tty, plain, json or quiet")
+	flags.StringVarP(&a.project, "project-name", "p", "", "project name (default: the Compose file's, or stackctl)")
+	flags.StringArrayVarP(&a.files, "file", "f", nil, "Compose file; repeat it to merge several (default: the embedded stack)")
+	flags.StringArrayVar(&a.envFiles, "env-file", nil, "file of variables for the Compose file")
+	flags.StringArrayVar(&a.profiles, "profile", nil, "enable a profile of the Compose file")
+	flags.StringVarP(&a.target.Context, "context", "c", "", "docker context to use")
+	flags.StringVarP(&a.target.Host, "host", "H", "", "engine address, such as ssh://user@host")
+	flags.StringVar(&a.progress, "progress", "auto", "progress style: auto, tty, plain, json or quiet")
 	_ = root.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return engine.Contexts(), cobra.ShellCompDirectiveNoFileComp
 	})

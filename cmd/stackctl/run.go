@@ -41,9 +41,6 @@ func run(ctx context.Context, s *streams, args []string) int {
 	if err != nil && code != exitInterrupted && !errors.Is(err, errSilent) && !errors.As(err, new(exitError)) {
 		fmt.Fprintln(s.Err, "stackctl: "+termtext.SafeLines(err.Error()))
 	}
-	if code == exitInterrupted {
-		fmt.Fprintln(s.Err, "stackctl: interrupted; what was begun is finished or undone by the next run")
-	}
 	return code
 }
 

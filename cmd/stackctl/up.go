@@ -115,7 +115,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	}
 	show.close()
 	if err != nil {
-		a.printFailure(ctx, eng, s, err)
+		a.printFailure(ctx, eng, s)
 		return err
 	}
 	a.reportUp(s, plan, time.Since(begin))
