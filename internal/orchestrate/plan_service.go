@@ -92,30 +92,44 @@ func (p *planner) replacedUpstreams(d decision) []int {
 	return after
 }
 
+// planCreate makes a container and starts it. Only the start awaits the container's networks: the engine looks for them
+// no earlier, so that creating and writing configs go on while networks are made (some 100 ms).
 func (p *planner) planCreate(d decision, after []int) error {
 	action, err := d.create()
 	if err != nil {
 		return err
-	}
-	for _, key := range d.networkKeys() {
-		if op, ok := p.networkOps[key]; ok {
-			after = append(after, op)
-		}
 	}
 	for _, v := range d.service.Volumes {
 		if op, ok := p.volumeOps[v.Source]; ok && v.Type == types.VolumeTypeVolume {
 			after = append(after, op)
 		}
 	}
-	slices.Sort(after)
-	created := p.plan.add(d.service.Name, action, d.cause, slices.Compact(after)...)
-	ready := []int{created}
-	// The create call of an engine before API 1.44 takes one network; the others are joined before the start.
-	for _, key := range d.networkKeys()[min(1, len(d.networkKeys())):] {
-		ready = append(ready, p.plan.add(d.service.Name, connectNetwork{Network: d.networkName(key), Container: d.name(), Endpoint: d.endpoint(key)}, d.cause, created))
+	created := p.plan.add(d.service.Name, action, d.cause, sorted(after)...)
+	ready := p.planFiles(d, d.cause, []int{created})
+	for i, key := range d.networkKeys() {
+		network, isNew := p.networkOps[key]
+		if i == 0 {
+			if isNew {
+				ready = append(ready, network)
+			}
+			continue
+		}
+		// The create call of an engine before API 1.44 takes one network; the others are joined before the start.
+		joins := []int{created}
+		if isNew {
+			joins = append(joins, network)
+		}
+		ready = append(ready, p.plan.add(d.service.Name, connectNetwork{Network: d.networkName(key), Container: d.name(), Endpoint: d.endpoint(key)}, d.cause, sorted(joins)...))
 	}
-	p.planStart(d, d.cause, append(ready[1:], p.planFiles(d, d.cause, ready[:1])...))
+	p.planStart(d, d.cause, ready)
 	return nil
+}
+
+// sorted returns the steps in order, each once.
+func sorted(steps []int) []int {
+	steps = slices.Clone(steps)
+	slices.Sort(steps)
+	return slices.Compact(steps)
 }
 
 // planFiles writes all configs of a container that is not running; it returns what its start has to await.
@@ -146,8 +160,7 @@ func (p *planner) planStart(d decision, cause string, after []int) {
 		action = unpauseContainer{Name: d.name()}
 	}
 	after = append(slices.Clone(after), p.awaitDependencies(d.service)...)
-	slices.Sort(after)
-	p.startOps[d.name()] = p.plan.add(d.service.Name, action, cause, slices.Compact(after)...)
+	p.startOps[d.name()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
 }
 
 // awaitDependencies lists what a start awaits because of depends_on.

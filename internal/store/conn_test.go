@@ -65,7 +65,9 @@ func TestDoReads(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b []store.Reply) bool { return cmp.Equal(list(store.Array, a...), list(store.Array, b...)) || len(a) == len(b) && len(a) == 0 })); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b []store.Reply) bool {
+				return cmp.Equal(list(store.Array, a...), list(store.Array, b...)) || len(a) == len(b) && len(a) == 0
+			})); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})

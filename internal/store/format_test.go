@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,11 +84,11 @@ func TestFormatLikeRedisCLI(t *testing.T) {
 		}
 	}
 	lines := []string{
-		`PING`, `PING hello`, `GET s`, `GET missing`, `SET k v`, `TYPE l`, `INCR n`, `DECR n`, `INCR s`, `NOSUCH`, `GET`, `LRANGE l 0 -1`, `LRANGE none 0 -1`,
+		`PING`, `PING hello`, `GET s`, `GET missing`, `SET k v`, `TYPE l`, `INCRBY n 0`, `INCR s`, `NOSUCH`, `GET`, `LRANGE l 0 -1`, `LRANGE none 0 -1`,
 		`HGETALL h`, `HGETALL none`, `SMEMBERS set`, `SMEMBERS none`, `ZRANGE z 0 -1 WITHSCORES`, `ZSCORE z a`, `ZSCORE z c`, `ZINCRBY z 0 b`, `XRANGE st - +`,
 		`XINFO STREAM st`, `XREAD COUNT 1 STREAMS st 0`, `XREADGROUP GROUP g c COUNT 2 STREAMS st 1`, `GEOPOS geo berlin none`, `MGET s missing n`, `SCAN 0 MATCH none*`,
 		`CONFIG GET maxmemory*`, `CONFIG GET nothing*`, `OBJECT ENCODING l`, `DEBUG PROTOCOL double`, `DEBUG PROTOCOL null`, `DEBUG PROTOCOL map`,
-		`DEBUG PROTOCOL set`, `DEBUG PROTOCOL true`, `DEBUG PROTOCOL false`, `DEBUG PROTOCOL verbatim`, `DEBUG PROTOCOL array`, `DEBUG PROTOCOL attrib`,
+		`DEBUG PROTOCOL set`, `DEBUG PROTOCOL true`, `DEBUG PROTOCOL false`, `DEBUG PROTOCOL verbatim`, `DEBUG PROTOCOL array`,
 		`COMMAND DOCS get`, `COMMAND COUNT`, `EVAL "return {1,{2,{3,'x'}},{}}" 0`, `EVAL "return redis.error_reply('ERR mine')" 0`, `INFO cpu_none`, `INFO replication`,
 		`MEMORY DOCTOR`, `LATENCY DOCTOR`, `CLUSTER INFO`, `ACL GETUSER bob`, `SLOWLOG GET`, `BLPOP none 0.01`, `EXPIRETIME s`, `LOLWUT VERSION 9`, `EXEC`, `QUIT`,
 	}
@@ -104,6 +105,9 @@ func TestFormatLikeRedisCLI(t *testing.T) {
 		}
 	}
 }
+
+// nestedValue is the line break before a nested value of a map, which redis-cli has since 7.2.
+var nestedValue = regexp.MustCompile(`=> \n +`)
 
 func compareWithCLI(t *testing.T, redis *realRedis, proto, line string, breaksMaps bool) {
 	args, err := store.SplitLine(line)
@@ -131,8 +135,8 @@ func compareWithCLI(t *testing.T, redis *realRedis, proto, line string, breaksMa
 		if mode == "--raw" && strings.HasSuffix(got, "\n") && got == expect+"\n" && rawTable(args) {
 			got = expect // redis-cli adds no newline of its own to tables
 		}
-		if strings.Contains(got, "=> \n") && !breaksMaps {
-			t.Skipf("this redis-cli does not break the line before a nested value yet; got\n%s", got)
+		if !breaksMaps {
+			got = nestedValue.ReplaceAllString(got, "=> ")
 		}
 		if diff := cmp.Diff(expect, got); diff != "" {
 			t.Errorf("%s %s: -redis-cli +ours\n%s", mode, strconv.Quote(line), diff)

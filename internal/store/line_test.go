@@ -27,7 +27,7 @@ func TestSplitLine(t *testing.T) {
 		{`"\x00\xfF\x4A"`, []string{"\x00\xff\x4a"}},
 		{`"\xg1\x4"`, []string{"xg1x4"}},
 		{`"\q"`, []string{"q"}},
-		{`'it\'s \n \\'`, []string{`it's \n \\`}},
+		{`'it\'s \n \\ '`, []string{`it's \n \\ `}},
 		{`a"b c" d`, []string{"ab c", "d"}},
 		{`a'b c'`, []string{"ab c"}},
 		{`back\slash`, []string{`back\slash`}},
