@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir:   dir,
 		Setup: func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside,
+			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside, "proxy": proxy,
 		},
 	})
 }
@@ -223,6 +224,38 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:"+args[0])
 	ts.Check(err)
 	ts.Defer(func() { _ = listener.Close() })
+}
+
+// proxy is `proxy ADDRESS`: it passes connections on to the engine's socket until the script ends.
+func proxy(ts *testscript.TestScript, _ bool, args []string) {
+	listener, err := net.Listen("tcp", args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = listener.Close() })
+	socket := strings.TrimPrefix(cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"), "unix://")
+	go func() {
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("unix", socket)
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			go join(near.(*net.TCPConn), far.(*net.UnixConn))
+			go join(far.(*net.UnixConn), near.(*net.TCPConn))
+		}
+	}()
+}
+
+// join passes one direction on, and its end.
+func join(from io.Reader, to interface {
+	io.Writer
+	CloseWrite() error
+}) {
+	_, _ = io.Copy(to, from)
+	_ = to.CloseWrite()
 }
 
 // oldEngine is `oldengine SOCKET`: an engine of 2016.

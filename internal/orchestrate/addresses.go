@@ -63,3 +63,33 @@ func (b *addressBook) next() (netip.Addr, error) {
 	}
 	return netip.Addr{}, fmt.Errorf("choosing an address on network %q: no free one in %s", b.network, b.subnet)
 }
+
+// address gives a replica its fixed addresses: those of the Compose file, else those it has, else the next free ones.
+func (p *planner) address(d *decision) error {
+	for _, key := range d.networkKeys() {
+		if config := d.service.Networks[key]; config != nil && config.Ipv4Address != "" {
+			wanted, err := netip.ParseAddr(config.Ipv4Address)
+			if err != nil {
+				return fmt.Errorf("reading ipv4_address of service %q: %w", d.service.Name, err)
+			}
+			d.setAddress(key, wanted)
+			continue
+		}
+		book := p.books[key]
+		if book == nil {
+			continue
+		}
+		if d.old != nil {
+			if have := d.old.Addresses[d.networkName(key)]; book.subnet.Contains(have) && p.renewed[key] == "" {
+				d.setAddress(key, have)
+				continue
+			}
+		}
+		address, err := book.next()
+		if err != nil {
+			return err
+		}
+		d.setAddress(key, address)
+	}
+	return nil
+}

@@ -67,7 +67,7 @@ func await(ctx context.Context, op Op, done []chan struct{}, errs []error) error
 
 // step makes one call, within its limit.
 func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) error {
-	if _, waits := op.Action.(waitContainer); !waits { // a wait leaves the engine to the others
+	if !mostlyWaits(op.Action) { // a wait leaves the engine to the others
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
@@ -98,4 +98,13 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 	event.Kind, event.Err = EventFailed, err
 	sink.send(event)
 	return err
+}
+
+// mostlyWaits tells the steps that may take long without work for the engine.
+func mostlyWaits(a Action) bool {
+	switch a.(type) {
+	case waitContainer, stopContainer, drainContainer:
+		return true
+	}
+	return false
 }

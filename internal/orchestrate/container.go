@@ -121,6 +121,19 @@ func (r replica) addRoleLabels(labels map[string]string) {
 	}
 }
 
+// roleCause says which of the role labels is not what it should be, or "": they follow from x-stackctl, which the
+// configuration's hash does not cover.
+func (r replica) roleCause(have map[string]string) string {
+	wanted := map[string]string{}
+	r.addRoleLabels(wanted)
+	for _, label := range []string{LabelReady, LabelStorePort, LabelTunnel, LabelFront} {
+		if have[label] != wanted[label] {
+			return fmt.Sprintf("x-stackctl changed: label %s", label)
+		}
+	}
+	return ""
+}
+
 func dependsOnLabel(svc types.ServiceConfig) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(svc.DependsOn)) {

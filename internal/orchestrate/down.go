@@ -70,15 +70,20 @@ func (a drainContainer) apply(ctx context.Context, w Writer) error {
 	return ctx.Err()
 }
 
-// KeepServices leaves out of the snapshot the containers of services that are not listed, as `down` without
-// --remove-orphans does when it knows the Compose file.
+// KeepServices leaves out of the snapshot the containers of services that are not listed, and the networks that these
+// are on, as `down` without --remove-orphans does when it knows the Compose file.
 func (o *Observed) KeepServices(services []string) (orphans []string) {
+	inUse := map[string]bool{}
 	o.Containers = slices.DeleteFunc(o.Containers, func(c Container) bool {
-		orphan := !slices.Contains(services, c.Service)
-		if orphan {
-			orphans = append(orphans, c.Name)
+		if c.OneOff || slices.Contains(services, c.Service) {
+			return false
 		}
-		return orphan
+		orphans = append(orphans, c.Name)
+		for name := range c.Addresses {
+			inUse[name] = true
+		}
+		return true
 	})
+	o.Networks = slices.DeleteFunc(o.Networks, func(n Network) bool { return inUse[n.Name] })
 	return orphans
 }

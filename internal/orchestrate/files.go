@@ -1,14 +1,22 @@
 package orchestrate
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"io"
+	"path"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
 	"golang.org/x/sync/errgroup"
 
 	"stackctl.dev/stackctl/internal/stack"
@@ -92,6 +100,27 @@ func stampOf(content string) stamp {
 	return stamp{Size: int64(len(content)), Time: int64(binary.BigEndian.Uint32(sum[:4]) >> 1)}
 }
 
+// markOf is the file beside a config of a service that reloads: it says which content the program was last told to
+// read. Without it, a run that ends between writing and reloading would leave a config that nothing ever reads.
+func markOf(f File) File {
+	sum := sha256.Sum256([]byte(f.Content))
+	dir, name := path.Split(f.Path)
+	f.Path, f.Content = dir+"."+name+".loaded", hex.EncodeToString(sum[:])+"\n"
+	return f
+}
+
+// lookedAt lists the files that tell whether a container has the configs that it should have.
+func lookedAt(svc types.ServiceConfig) []string {
+	var paths []string
+	for _, ref := range svc.Configs {
+		paths = append(paths, configTarget(ref))
+		if stack.ServiceExtensionOf(svc).Reload != "" {
+			paths = append(paths, markOf(File{Path: configTarget(ref)}).Path)
+		}
+	}
+	return paths
+}
+
 // StatFiles looks at the configs in the project's running containers, so that a plan can tell whether they are what they
 // should be.
 func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) error {
@@ -100,20 +129,97 @@ func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 	for i := range o.Containers {
 		c := &o.Containers[i]
 		svc, ok := s.Project.Services[c.Service]
-		if !ok || c.OneOff || !c.Running() {
+		if !ok || c.OneOff || !c.alive() {
 			continue
 		}
 		group.Go(func() error {
-			for _, ref := range svc.Configs {
-				path := configTarget(ref)
-				info, err := r.ContainerStatPath(ctx, c.ID, path)
+			for _, name := range lookedAt(svc) {
+				info, err := r.ContainerStatPath(ctx, c.ID, name)
 				if err != nil && !errdefs.IsNotFound(err) {
-					return fmt.Errorf("looking at %q in container %q: %w", path, c.Name, err)
+					return fmt.Errorf("looking at %q in container %q: %w", name, c.Name, err)
 				}
-				c.Files[path] = stamp{Size: info.Size, Time: info.Mtime.Unix()} // one that is not there differs from any
+				c.Files[name] = stamp{Size: info.Size, Time: info.Mtime.Unix()} // one that is not there differs from any
 			}
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// File is a file to be written into a container.
+type File struct {
+	Path     string
+	Content  string
+	Mode     int64
+	UID, GID int
+}
+
+// parts says what of a config is written: the file, its mark (see markOf), or both.
+type parts int
+
+const (
+	written parts = 1 << iota
+	marked
+)
+
+// writeFiles writes files that share one directory, over the API: it works with remote engines and needs no bind mount.
+type writeFiles struct {
+	bounded
+	Container string
+	Files     []File
+	Parts     parts
+	// MakeDirs makes folders that the image lacks; the root of the container must be writable for that.
+	MakeDirs bool
+}
+
+func (a writeFiles) Verb() string {
+	if a.Parts == marked {
+		return "mark files"
+	}
+	return "write files"
+}
+func (a writeFiles) Object() string {
+	names := make([]string, len(a.Files))
+	for i, f := range a.Files {
+		names[i] = f.Path
+	}
+	return a.Container + ":" + strings.Join(names, ",")
+}
+
+func (a writeFiles) apply(ctx context.Context, w Writer) error {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	root := path.Dir(a.Files[0].Path)
+	if a.MakeDirs {
+		root = "/"
+	}
+	for _, f := range a.parts() {
+		header := &tar.Header{
+			Name: strings.TrimPrefix(strings.TrimPrefix(f.Path, root), "/"), Mode: f.Mode, Uid: f.UID, Gid: f.GID,
+			Size: int64(len(f.Content)), Typeflag: tar.TypeReg, ModTime: time.Unix(stampOf(f.Content).Time, 0),
+		}
+		if err := tw.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(tw, f.Content); err != nil {
+			return err
+		}
+	}
+	if err := tw.Close(); err != nil {
+		return err
+	}
+	return w.CopyToContainer(ctx, a.Container, root, &archive, container.CopyToContainerOptions{})
+}
+
+func (a writeFiles) parts() []File {
+	var files []File
+	for _, f := range a.Files {
+		if a.Parts&written != 0 {
+			files = append(files, f)
+		}
+		if a.Parts&marked != 0 {
+			files = append(files, markOf(f))
+		}
+	}
+	return files
 }

@@ -57,6 +57,7 @@ type Container struct {
 	Fields    map[string]string
 	Created   time.Time
 	Addresses map[string]netip.Addr // by network name, the fixed one when there is one
+	Networks  map[string]string     // by network name: the ID of the one it was last started on, "" before its first start
 	Ports     []container.Port
 	Labels    map[string]string
 	Files     map[string]stamp // its configs by path, where they were looked at
@@ -64,6 +65,9 @@ type Container struct {
 
 // Running reports whether the container's process is there (it may be restarting).
 func (c Container) Running() bool { return c.State == "running" || c.State == "restarting" }
+
+// alive reports whether the container has read its configs and will not read them again by itself.
+func (c Container) alive() bool { return c.Running() || c.State == "paused" }
 
 // Network is a network of the engine; Project is "" when it belongs to no project.
 type Network struct {
@@ -162,7 +166,7 @@ func parseContainer(name string, s container.Summary) Container {
 		State:  s.State, Status: s.Status, Health: healthOf(s.Status),
 		Image: s.Image, ImageID: s.ImageID, Hash: s.Labels[LabelConfigHash],
 		Created: time.Unix(s.Created, 0), Ports: s.Ports, Labels: s.Labels,
-		Addresses: map[string]netip.Addr{}, Files: map[string]stamp{},
+		Addresses: map[string]netip.Addr{}, Networks: map[string]string{}, Files: map[string]stamp{},
 	}
 	// Without the label, or with one that is not ours, there is just no field to name.
 	_ = json.Unmarshal([]byte(s.Labels[LabelFields]), &c.Fields)
@@ -175,7 +179,7 @@ func parseContainer(name string, s container.Summary) Container {
 			text = endpoint.IPAMConfig.IPv4Address
 		}
 		address, _ := netip.ParseAddr(text) // the zero Addr stands for "attached, no address yet"
-		c.Addresses[network] = address
+		c.Addresses[network], c.Networks[network] = address, endpoint.NetworkID
 	}
 	return c
 }

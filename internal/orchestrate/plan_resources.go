@@ -84,11 +84,11 @@ func (p *planner) planNetwork(key string, config types.NetworkConfig, have Netwo
 	if len(config.Ipam.Config) > 0 || config.Ipam.Driver != "" {
 		options.IPAM = ipamOf(config.Ipam)
 	} else if config.Driver == "" || config.Driver == "bridge" {
-		subnet, err := chooseSubnet(config.Name, p.observed.Subnets)
+		subnet, err := chooseSubnet(config.Name, p.subnets)
 		if err != nil {
 			return err
 		}
-		p.observed.Subnets = append(slices.Clone(p.observed.Subnets), subnet)
+		p.subnets = append(p.subnets, subnet)
 		options.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet.String(), IPRange: dynamicRange(subnet).String(), Gateway: nth(subnet, 1).String()}}}
 		labels[LabelAddresses] = "fixed"
 		p.openBook(key, config.Name, subnet)

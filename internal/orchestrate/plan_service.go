@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"path"
@@ -27,17 +28,17 @@ func (p *planner) planService(name string) error {
 		var err error
 		switch d.fate {
 		case keep:
-			p.planKept(d)
-		case start, unpause:
+			p.plan.Kept++
+			p.planReload(d)
+		case start:
 			p.planStart(d, d.cause, p.planFiles(d, d.cause, nil))
+		case unpause:
+			p.planStart(d, d.cause, nil)
+			p.planReload(d, p.startOps[d.name()])
 		case create:
 			err = p.planCreate(d, nil)
 		case replace:
-			var removed []int
-			if p.renewedFor(d) == "" {
-				removed = []int{p.remove(*d.old, d.cause)}
-			}
-			err = p.planCreate(d, removed)
+			err = p.planCreate(d, []int{p.remove(*d.old, d.cause)})
 		}
 		if err != nil {
 			return err
@@ -46,25 +47,16 @@ func (p *planner) planService(name string) error {
 	return nil
 }
 
-// renewedFor names the network of the replica that is made anew: its containers are removed with that.
-func (p *planner) renewedFor(d decision) string {
-	for _, key := range d.networkKeys() {
-		if _, ok := p.renewed[key]; ok {
-			return key
-		}
-	}
-	return ""
-}
-
-// planKept rewrites the configs of a running container where they differ, and reloads it.
-func (p *planner) planKept(d decision) {
-	p.plan.Kept++
-	if !d.old.Running() {
-		return
+// planReload rewrites the configs of a container that is alive where they differ, and reloads it. Only then the files
+// are marked as read, so that a run that ends in between is made up for by the next.
+func (p *planner) planReload(d decision, after ...int) {
+	if !reloads(d) {
+		return // with other configs it is replaced
 	}
 	var stale []File
 	for _, f := range p.files(d) {
-		if have, ok := d.old.Files[f.Path]; ok && have != stampOf(f.Content) {
+		have, looked := d.old.Files[f.Path]
+		if looked && (have != stampOf(f.Content) || d.old.Files[markOf(f).Path] != stampOf(markOf(f).Content)) {
 			stale = append(stale, f)
 		}
 	}
@@ -72,9 +64,10 @@ func (p *planner) planKept(d decision) {
 		return
 	}
 	cause := "its content changed"
-	after := p.replacedUpstreams(d)
+	after = sorted(append(after, p.replacedUpstreams(d)...))
 	reload := p.plan.add(d.service.Name, reloadContainer{Name: d.name(), Signal: stack.ServiceExtensionOf(d.service).Reload}, cause,
-		p.writeGroups(d, stale, cause, after)...)
+		p.writeGroups(d, stale, written, cause, after)...)
+	p.writeGroups(d, stale, marked, "it was reloaded", []int{reload})
 	p.reloadOps = append(p.reloadOps, reload)
 }
 
@@ -99,6 +92,11 @@ func (p *planner) planCreate(d decision, after []int) error {
 	if err != nil {
 		return err
 	}
+	freed, err := p.freeName(d)
+	if err != nil {
+		return err
+	}
+	after = append(after, freed...)
 	for _, v := range d.service.Volumes {
 		if op, ok := p.volumeOps[v.Source]; ok && v.Type == types.VolumeTypeVolume {
 			after = append(after, op)
@@ -138,18 +136,21 @@ func (p *planner) planFiles(d decision, cause string, after []int) []int {
 	if len(files) == 0 {
 		return after
 	}
-	return p.writeGroups(d, files, cause, after)
+	return p.writeGroups(d, files, written|marked, cause, after)
 }
 
 // writeGroups adds one write for each directory.
-func (p *planner) writeGroups(d decision, files []File, cause string, after []int) []int {
+func (p *planner) writeGroups(d decision, files []File, parts parts, cause string, after []int) []int {
+	if !reloads(d) {
+		parts &^= marked
+	}
 	byDir := map[string][]File{}
 	for _, f := range files {
 		byDir[path.Dir(f.Path)] = append(byDir[path.Dir(f.Path)], f)
 	}
 	var ops []int
 	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
-		ops = append(ops, p.plan.add(d.service.Name, writeFiles{Container: d.name(), Files: byDir[dir]}, cause, after...))
+		ops = append(ops, p.plan.add(d.service.Name, writeFiles{Container: d.name(), Files: byDir[dir], Parts: parts, MakeDirs: !d.service.ReadOnly}, cause, after...))
 	}
 	return ops
 }
@@ -159,7 +160,7 @@ func (p *planner) planStart(d decision, cause string, after []int) {
 	if d.fate == unpause {
 		action = unpauseContainer{Name: d.name()}
 	}
-	after = append(slices.Clone(after), p.awaitDependencies(d.service)...)
+	after = slices.Concat(after, p.awaitDependencies(d.service), p.freePorts(d))
 	p.startOps[d.name()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
 }
 
@@ -203,50 +204,4 @@ func (p *planner) wait(dependant string, d decision, dependency types.ServiceDep
 		"service "+strconv.Quote(dependant)+" depends on it: "+dependency.Condition, after...)
 	p.waitOps[key] = op
 	return op
-}
-
-// remove adds a graceful stop, where the container runs, and its removal.
-func (p *planner) remove(c Container, cause string, after ...int) int {
-	if c.Running() {
-		after = []int{p.plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause, after...)}
-	}
-	return p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: c.State == "paused" || c.State == "dead"}, cause, after...)
-}
-
-// planLeavers removes surplus replicas, after nginx has forgotten them, and the containers of services that are gone.
-func (p *planner) planLeavers(order []string) {
-	for _, name := range order {
-		for _, c := range p.observed.of(name) {
-			if c.Number > len(p.decisions[name]) && p.onKeptNetworks(c) {
-				p.remove(c, "service "+strconv.Quote(name)+" has "+strconv.Itoa(len(p.decisions[name]))+" replicas", p.reloadOps...)
-			}
-		}
-	}
-	var orphans []string
-	for _, c := range p.observed.Containers {
-		if _, wanted := p.decisions[c.Service]; wanted || c.OneOff || !p.onKeptNetworks(c) {
-			continue
-		}
-		if _, selected := p.stack.Project.DisabledServices[c.Service]; selected {
-			continue
-		}
-		if p.options.RemoveOrphans {
-			p.remove(c, "service "+strconv.Quote(c.Service)+" is not in the Compose file", p.reloadOps...)
-			continue
-		}
-		orphans = append(orphans, c.Name)
-	}
-	if len(orphans) > 0 {
-		p.plan.Warnings = append(p.plan.Warnings, "containers of services that the Compose file does not have: "+strings.Join(orphans, ", ")+"; --remove-orphans removes them")
-	}
-}
-
-// onKeptNetworks is false for containers that are removed with a network already.
-func (p *planner) onKeptNetworks(c Container) bool {
-	for key := range p.renewed {
-		if _, ok := c.Addresses[p.stack.Project.Networks[key].Name]; ok {
-			return false
-		}
-	}
-	return true
 }

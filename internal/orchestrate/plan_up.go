@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -33,6 +34,8 @@ type planner struct {
 	decisions  map[string][]decision   // by service
 	startOps   map[string]int          // by container name
 	waitOps    map[string]int          // by container name and condition
+	removeOps  map[string]int          // by container ID
+	subnets    []netip.Prefix          // taken ones, those of planned networks too
 	reloadOps  []int
 }
 
@@ -42,6 +45,7 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 		stack: s, observed: observed, images: images, options: options, plan: &Plan{},
 		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
 		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
+		removeOps: map[string]int{}, subnets: slices.Clone(observed.Subnets),
 	}
 	order, err := p.serviceOrder()
 	if err != nil {
@@ -126,19 +130,13 @@ func (p *planner) decide(name string) error {
 	if err != nil {
 		return err
 	}
-	existing := map[int]*Container{}
-	for _, c := range p.observed.of(name) {
-		existing[c.Number] = &c
-	}
 	for number := 1; number <= stack.Replicas(svc); number++ {
-		d := decision{
-			replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name]},
-			old:     existing[number],
-		}
+		d := decision{replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name]}}
+		d.old = p.existing(d.replica)
 		if d.fate, d.cause, err = p.fateOf(d, hash); err != nil {
 			return err
 		}
-		if d.fate == create {
+		if d.fate == create || d.fate == replace {
 			if err := p.refuseForeign(d.name()); err != nil {
 				return err
 			}
@@ -149,6 +147,18 @@ func (p *planner) decide(name string) error {
 		p.decisions[name] = append(p.decisions[name], d)
 	}
 	return nil
+}
+
+// existing finds the container of a replica. Of several with its number, which an interrupted recreate of other tools
+// leaves behind, the one with the right name counts.
+func (p *planner) existing(r replica) *Container {
+	var found *Container
+	for _, c := range p.observed.of(r.service.Name) {
+		if c.Number == r.number && (found == nil || c.Name == r.name()) {
+			found = &c
+		}
+	}
+	return found
 }
 
 // fateOf compares one replica with what is there.
@@ -182,6 +192,9 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	if p.options.ForceRecreate {
 		return "--force-recreate", nil
 	}
+	if c.Name != d.name() {
+		return fmt.Sprintf("its name is %q", c.Name), nil
+	}
 	for _, key := range d.networkKeys() {
 		if why, ok := p.renewed[key]; ok {
 			return fmt.Sprintf("network %q is made anew: %s", key, why), nil
@@ -200,13 +213,11 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 		}
 		return changeCause(stack.Diff(c.Fields, fields)), nil
 	}
-	for _, key := range d.networkKeys() {
-		if _, ok := c.Addresses[d.networkName(key)]; !ok {
-			return fmt.Sprintf("it is not on network %q", d.networkName(key)), nil
-		}
+	if cause := cmp.Or(p.networkCause(d), d.roleCause(c.Labels)); cause != "" {
+		return cause, nil
 	}
-	if !c.Running() || reloads(d) {
-		return "", nil // its files are written before it starts, or while it runs
+	if reloads(d) {
+		return "", nil // its files are written while it runs
 	}
 	for _, f := range p.staticFiles(d) {
 		if have, ok := c.Files[f.Path]; ok && have != stampOf(f.Content) {
@@ -214,6 +225,27 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// networkCause says why a container cannot be started on the networks as they are, or "".
+func (p *planner) networkCause(d decision) string {
+	for _, key := range d.networkKeys() {
+		name := d.networkName(key)
+		address, ok := d.old.Addresses[name]
+		if !ok {
+			return fmt.Sprintf("it is not on network %q", name)
+		}
+		// The engine remembers a network by its ID: one that was removed and made again is not found at the start.
+		if was := d.old.Networks[name]; was != "" {
+			if is, ok := p.observed.network(name); !ok || is.ID != was {
+				return fmt.Sprintf("its network %q was removed", name)
+			}
+		}
+		if book := p.books[key]; book != nil && !book.subnet.Contains(address) {
+			return fmt.Sprintf("it has no address in %s of network %q", book.subnet, name)
+		}
+	}
+	return ""
 }
 
 // reloads reports whether a service can read changed configs while it runs.
@@ -231,28 +263,6 @@ func (p *planner) refuseForeign(name string) error {
 			}
 			return fmt.Errorf("creating container %q: a container of that name exists and belongs to %s; it was left untouched: rename or remove it (docker rm %s), or use another --project-name", name, owner, name)
 		}
-	}
-	return nil
-}
-
-// address gives a replica its fixed addresses: those it has, else the next free ones.
-func (p *planner) address(d *decision) error {
-	for _, key := range d.networkKeys() {
-		book := p.books[key]
-		if book == nil {
-			continue
-		}
-		if d.old != nil {
-			if have, ok := d.old.Addresses[d.networkName(key)]; ok && have.IsValid() && p.renewed[key] == "" {
-				d.setAddress(key, have)
-				continue
-			}
-		}
-		address, err := book.next()
-		if err != nil {
-			return err
-		}
-		d.setAddress(key, address)
 	}
 	return nil
 }

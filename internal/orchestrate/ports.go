@@ -59,6 +59,28 @@ func collides(taken container.Port, port nat.Port, binding nat.PortBinding) bool
 	return isAny(taken.IP) || isAny(binding.HostIP) || taken.IP == binding.HostIP
 }
 
+// needsPlaceOf reports whether the replica cannot start while another container runs: that has one of its published ports
+// or of its fixed addresses.
+func (d decision) needsPlaceOf(c Container) bool {
+	for key, address := range d.addresses {
+		if c.Running() && c.Addresses[d.networkName(key)] == address {
+			return true
+		}
+	}
+	_, bindings, err := portsOf(d.service)
+	if err != nil {
+		return false // said when the container is to be created
+	}
+	for port, wanted := range bindings {
+		for _, binding := range wanted {
+			if slices.ContainsFunc(c.Ports, func(taken container.Port) bool { return collides(taken, port, binding) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func isAny(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
 
 func joinHostPort(binding nat.PortBinding) string {

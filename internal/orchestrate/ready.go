@@ -51,7 +51,7 @@ func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, dial Dialer, sett
 	select { // whichever comes first: the answer, or a container that makes waiting pointless
 	case err = <-probed:
 		cancel()
-		<-watched
+		<-watched // it ends with the context
 	case err = <-watched:
 		cancel()
 		<-probed

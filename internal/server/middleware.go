@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -45,7 +46,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.access(rec, r, id, start)
 		// A response that had begun cannot become a 500. Aborting the connection
 		// at least keeps the client from taking half of it for the whole.
-		if cause != nil && (cause == http.ErrAbortHandler || !rec.answeredPanic) {
+		if cause != nil && (aborts(cause) || !rec.answeredPanic) {
 			panic(http.ErrAbortHandler)
 		}
 	}()
@@ -61,10 +62,16 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.next.ServeHTTP(rec, r)
 }
 
+// aborts reports whether a panic is net/http's way to drop a connection.
+func aborts(cause any) bool {
+	err, ok := cause.(error)
+	return ok && errors.Is(err, http.ErrAbortHandler)
+}
+
 // panicked logs a handler's panic and answers 500 where nothing has been sent yet. It runs
 // inside the deferred call, so the stack still shows where the panic was.
 func (f *front) panicked(rec *recorder, id string, cause any) {
-	if cause == http.ErrAbortHandler {
+	if aborts(cause) {
 		return // net/http's way to drop a connection on purpose
 	}
 	f.log.Error("handler panicked", "panic", fmt.Sprint(cause), "request_id", id, "stack", string(debug.Stack()))

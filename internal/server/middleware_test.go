@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -161,7 +162,7 @@ func TestBodiesAreLimited(t *testing.T) {
 	post(io.MultiReader(bytes.NewReader(big))) // hides the length from the client
 	select {
 	case err := <-read:
-		if _, ok := err.(*http.MaxBytesError); !ok {
+		if !errors.As(err, new(*http.MaxBytesError)) {
 			t.Errorf("length unknown: %v", err)
 		}
 	case <-time.After(5 * time.Second):

@@ -27,7 +27,7 @@ func Tunnel(ctx context.Context, target string, in io.Reader, out io.Writer) err
 		return fmt.Errorf("connecting to %q: %w", target, err)
 	}
 	conn := c.(*net.TCPConn) // what dialing "tcp" always gives
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 

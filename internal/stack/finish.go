@@ -51,6 +51,9 @@ func decodeServiceExtension(svc *types.ServiceConfig) error {
 	if err := decode(raw, &ext); err != nil {
 		return err
 	}
+	if ext.Upstreams != "" && ext.Reload == "" {
+		ext.Reload = "SIGHUP" // nginx's own; without one, each new replica would cost a restart of what fronts it
+	}
 	svc.Extensions = maps.Clone(svc.Extensions)
 	svc.Extensions[extensionKey] = ext
 	return nil

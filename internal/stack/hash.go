@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ func canonicalJSON(svc types.ServiceConfig) ([]byte, error) {
 		deploy := *svc.Deploy
 		deploy.Replicas = nil
 		svc.Deploy = &deploy
+		if reflect.DeepEqual(deploy, types.DeployConfig{}) {
+			svc.Deploy = nil // a `deploy` that only says how many is none: else the first scaling would recreate all
+		}
 	}
 	svc.DependsOn = nil
 	svc.Profiles = nil

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -30,7 +31,7 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 			continue
 		}
 		for _, address := range addresses[m[2]] {
-			out.WriteString(m[1] + address + m[3] + m[4] + ";" + m[5] + "\n")
+			out.WriteString(m[1] + address + m[3] + m[4] + ";" + m[5] + cmp.Or(line[len(text):], "\n"))
 		}
 	}
 	return out.String()

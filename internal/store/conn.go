@@ -22,7 +22,7 @@ type Conn struct {
 	OnPush func(Reply)
 }
 
-// ErrStreaming: after SUBSCRIBE or MONITOR a connection only receives.
+// ErrStreaming says: after SUBSCRIBE or MONITOR a connection only receives.
 var ErrStreaming = errors.New("the connection only receives now")
 
 // Connect dials and, where the options say so, logs in and selects a database. The dial timeout bounds all of it.

@@ -19,9 +19,9 @@ const (
 )
 
 var (
-	// ErrNothingToUndo: no reset happened since the last undo.
+	// ErrNothingToUndo says: no reset happened since the last undo.
 	ErrNothingToUndo = errors.New("nothing to undo: the counter was not reset")
-	// ErrNotInteger: a key of the counter holds something that cannot be counted with.
+	// ErrNotInteger says: a key of the counter holds something that cannot be counted with.
 	ErrNotInteger = errors.New("the value is not an integer")
 )
 

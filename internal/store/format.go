@@ -81,7 +81,7 @@ func writeElems(b *strings.Builder, r Reply, prefix string) {
 		var key strings.Builder
 		writeTTY(&key, r.Elems[i], inner)
 		b.WriteString(strings.TrimSuffix(key.String(), "\n") + " => ")
-		if multiline(r.Elems[i+1]) { // since redis-cli 7.2: else its numbers would not stand below each other
+		if multiline(r.Elems[i+1]) { // else its numbers would not stand below each other
 			b.WriteString("\n" + inner)
 		}
 		writeTTY(b, r.Elems[i+1], inner)

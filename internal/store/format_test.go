@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,24 +91,16 @@ func TestFormatLikeRedisCLI(t *testing.T) {
 		`COMMAND DOCS get`, `COMMAND COUNT`, `EVAL "return {1,{2,{3,'x'}},{}}" 0`, `EVAL "return redis.error_reply('ERR mine')" 0`, `INFO cpu_none`, `INFO replication`,
 		`MEMORY DOCTOR`, `LATENCY DOCTOR`, `CLUSTER INFO`, `ACL GETUSER bob`, `SLOWLOG GET`, `BLPOP none 0.01`, `EXPIRETIME s`, `LOLWUT VERSION 9`, `EXEC`, `QUIT`,
 	}
-	cliVersion, err := redis.command("--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	breaksMaps := !strings.Contains(string(cliVersion), " 6.") && !strings.Contains(string(cliVersion), " 7.0.")
 	for _, proto := range []string{"2", "3"} {
 		for _, line := range lines {
 			t.Run("RESP"+proto+" "+line, func(t *testing.T) {
-				compareWithCLI(t, redis, proto, line, breaksMaps)
+				compareWithCLI(t, redis, proto, line)
 			})
 		}
 	}
 }
 
-// nestedValue is the line break before a nested value of a map, which redis-cli has since 7.2.
-var nestedValue = regexp.MustCompile(`=> \n +`)
-
-func compareWithCLI(t *testing.T, redis *realRedis, proto, line string, breaksMaps bool) {
+func compareWithCLI(t *testing.T, redis *realRedis, proto, line string) {
 	args, err := store.SplitLine(line)
 	if err != nil {
 		t.Fatal(err)
@@ -134,9 +125,6 @@ func compareWithCLI(t *testing.T, redis *realRedis, proto, line string, breaksMa
 		expect := string(want)
 		if mode == "--raw" && strings.HasSuffix(got, "\n") && got == expect+"\n" && rawTable(args) {
 			got = expect // redis-cli adds no newline of its own to tables
-		}
-		if !breaksMaps {
-			got = nestedValue.ReplaceAllString(got, "=> ")
 		}
 		if diff := cmp.Diff(expect, got); diff != "" {
 			t.Errorf("%s %s: -redis-cli +ours\n%s", mode, strconv.Quote(line), diff)

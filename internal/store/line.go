@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ErrUnbalanced: a quote is open at the end of a line, or something follows a closing quote without a space between.
+// ErrUnbalanced says: a quote is open at the end of a line, or something follows a closing quote without a space between.
 var ErrUnbalanced = errors.New("unbalanced quotes: close each quote and put a space after it")
 
 // SplitLine splits a console line into a command and its arguments as redis-cli does:

@@ -20,13 +20,13 @@ type realRedis struct {
 	env    []string
 }
 
-// startRedis starts a redis-server on a unix socket, or skips the test where there is none. Beside PATH it looks where `scripts` put the
-// host's packages without installing them.
+// startRedis starts a redis-server on a unix socket, or skips the test where there is none. Beside PATH it looks where
+// scripts/host-programs unpacks Debian's packages.
 func startRedis(t *testing.T, args ...string) *realRedis {
 	t.Helper()
 	server, cli, env, err := findRedis()
 	if err != nil {
-		t.Skipf("needs redis-server and redis-cli: %v", err)
+		t.Skipf("needs redis-server and redis-cli, which scripts/host-programs gets: %v", err)
 	}
 	// Not t.TempDir: a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "redis")
@@ -55,11 +55,11 @@ func findRedis() (server, cli string, env []string, err error) {
 	if err == nil && errCLI == nil {
 		return server, cli, os.Environ(), nil
 	}
-	home, err := os.UserHomeDir()
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", "", nil, err
 	}
-	root := filepath.Join(home, ".cache", "stackctl", "host", "usr")
+	root := filepath.Join(cache, "stackctl", "host", "usr")
 	server, cli = filepath.Join(root, "bin", "redis-server"), filepath.Join(root, "bin", "redis-cli")
 	_, err = os.Stat(server)
 	_, errCLI = os.Stat(cli)

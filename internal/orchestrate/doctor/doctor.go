@@ -72,7 +72,7 @@ func Run(ctx context.Context, x Examination, report func(Check)) (broken int, er
 	for _, c := range checkImages(ctx, eng, x) {
 		tell(c)
 	}
-	for _, c := range checkPorts(eng, x.Stack, observed) {
+	for _, c := range checkPorts(ctx, eng, x.Stack, observed) {
 		tell(c)
 	}
 	tell(limited(ctx, func(ctx context.Context) Check { return checkDisk(ctx, eng) }))

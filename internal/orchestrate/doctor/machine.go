@@ -17,7 +17,7 @@ import (
 )
 
 // checkPorts says for each published port whether it is free, ours, or whose it is.
-func checkPorts(eng *engine.Engine, s *stack.Stack, observed *orchestrate.Observed) []Check {
+func checkPorts(ctx context.Context, eng *engine.Engine, s *stack.Stack, observed *orchestrate.Observed) []Check {
 	var checks []Check
 	for _, name := range s.Project.ServiceNames() {
 		for _, p := range s.Project.Services[name].Ports {
@@ -25,13 +25,13 @@ func checkPorts(eng *engine.Engine, s *stack.Stack, observed *orchestrate.Observ
 			if !ok || p.Protocol == "udp" {
 				continue
 			}
-			checks = append(checks, checkPort(eng, address, observed))
+			checks = append(checks, checkPort(ctx, eng, address, observed))
 		}
 	}
 	return checks
 }
 
-func checkPort(eng *engine.Engine, address string, observed *orchestrate.Observed) Check {
+func checkPort(ctx context.Context, eng *engine.Engine, address string, observed *orchestrate.Observed) Check {
 	check := Check{Name: "port " + address, Verdict: OK}
 	_, port, _ := net.SplitHostPort(address)
 	number, _ := strconv.ParseUint(port, 10, 16)
@@ -54,7 +54,7 @@ func checkPort(eng *engine.Engine, address string, observed *orchestrate.Observe
 		check.Detail = "no container of the engine uses it"
 		return check
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case err == nil:
 		_ = listener.Close()

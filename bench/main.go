@@ -1,0 +1,81 @@
+// Command bench measures stackctl beside the raw Engine API and Compose, in turn in one run, and prints one table.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+type options struct {
+	args     []string
+	runs     int
+	stackctl string
+	seed     string
+	out      string
+	only     *regexp.Regexp // the contenders to measure, beside stackctl; nil is all
+}
+
+func parse(args []string, errOut io.Writer) (options, error) {
+	o := options{args: args}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.IntVar(&o.runs, "n", 5, "number of runs")
+	flags.StringVar(&o.stackctl, "stackctl", "bin/stackctl", "the stripped `binary` to measure")
+	flags.StringVar(&o.seed, "seed-stack", cmp.Or(os.Getenv("SEED_STACK"), "../shared/bench/seed-stack"), "`folder` of the seed's stack")
+	flags.StringVar(&o.out, "o", "", "also write the table, with all that is needed to read it, to this Markdown `file`")
+	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 || o.runs < 1 {
+		return o, fmt.Errorf("checking arguments %q: give flags only, and -n of at least 1", args)
+	}
+	if *only == "" {
+		return o, nil
+	}
+	var err error
+	if o.only, err = regexp.Compile("(?i)" + *only); err != nil {
+		return o, fmt.Errorf("reading -only: %w", err)
+	}
+	return o, nil
+}
+
+// run is the program as a function of its context, arguments and streams. It returns the exit code.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	o, err := parse(args, errOut)
+	if err != nil {
+		fmt.Fprintln(errOut, "bench:", err)
+		return 2
+	}
+	report, err := measureAll(ctx, o, errOut)
+	if ctx.Err() != nil {
+		fmt.Fprintln(errOut, "bench: interrupted; everything that it started is removed")
+		return 130
+	}
+	if err == nil {
+		fmt.Fprint(out, report.text())
+		if o.out != "" {
+			err = os.WriteFile(o.out, []byte(report.document()), 0o644)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "bench:", strings.TrimSpace(err.Error()))
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestEveryCommandExplainsItself checks what `--help` owes a newcomer.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if !cmd.Hidden {
+			if cmd.Short == "" || cmd.Example == "" {
+				t.Errorf("%q lacks a summary or an example", cmd.CommandPath())
+			}
+			if strings.HasSuffix(cmd.Short, ".") {
+				t.Errorf("%q: the summary is no sentence", cmd.CommandPath())
+			}
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot(&streams{In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &bytes.Buffer{}}))
+}
+
+// TestBinarySize keeps the stripped binary below 25 MB.
+func TestBinarySize(t *testing.T) {
+	info, err := os.Stat(webBinary(t))
+	if err != nil {
+		t.Skip("needs bin/stackctl: run `make test`")
+	}
+	const most = 25_000_000
+	if info.Size() > most {
+		t.Errorf("the binary has %d bytes, more than %d", info.Size(), most)
+	}
+}

@@ -1,0 +1,361 @@
+package orchestrate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	dockernetwork "github.com/docker/docker/api/types/network"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+)
+
+// recorder is a Sink that keeps what it gets.
+type recorder struct {
+	mu     sync.Mutex
+	events []orchestrate.Event
+}
+
+func (r *recorder) take(e orchestrate.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// kinds lists an object's events.
+func (r *recorder) kinds(verb, object string) string {
+	var kinds []string
+	for _, e := range r.events {
+		if e.Object == object && (verb == "" || e.Verb == verb) {
+			kinds = append(kinds, string(e.Kind))
+		}
+	}
+	return strings.Join(kinds, " ")
+}
+
+// position is where the first such event stands; -1 without one.
+func (r *recorder) position(kind orchestrate.EventKind, verb, object string) int {
+	return slices.IndexFunc(r.events, func(e orchestrate.Event) bool {
+		return e.Kind == kind && e.Verb == verb && e.Object == object
+	})
+}
+
+func step(name string, do func(context.Context) error, after ...int) orchestrate.Op {
+	return orchestrate.Op{Action: orchestrate.Step{Name: name, Do: do}, Cause: "test", After: after}
+}
+
+func works(context.Context) error { return nil }
+
+func breaks(context.Context) error { return errBroken }
+
+func hangs(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestFailedStepHoldsBackWhatDependsOnIt(t *testing.T) {
+	var seen recorder
+	plan := &orchestrate.Plan{Ops: []orchestrate.Op{
+		step("a", breaks), step("a1", works, 0), step("a2", works, 1), step("b", works), step("b1", works, 3), step("both", works, 1, 4),
+	}}
+	err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
+	if !errors.Is(err, errBroken) || err.Error() != `trying step "a": the engine broke down` {
+		t.Errorf("err = %v", err)
+	}
+	got := map[string]string{}
+	for _, name := range []string{"a", "a1", "a2", "b", "b1", "both"} {
+		got[name] = seen.kinds("", name)
+	}
+	want := map[string]string{"a": "started failed", "a1": "skipped", "a2": "skipped", "b": "started done", "b1": "started done", "both": "skipped"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestAllFailuresAreReported(t *testing.T) {
+	plan := &orchestrate.Plan{Ops: []orchestrate.Op{step("a", breaks), step("b", breaks), step("c", works)}}
+	err := orchestrate.Apply(t.Context(), nil, plan, nil)
+	if err == nil || err.Error() != "trying step \"a\": the engine broke down\ntrying step \"b\": the engine broke down" {
+		t.Errorf("err = %v", err)
+	}
+}
+
+func TestCallThatHangsEndsAtItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen recorder
+		plan := &orchestrate.Plan{Ops: []orchestrate.Op{
+			{Action: orchestrate.Step{Name: "slow", Limit: 7 * time.Second, Do: hangs}}, step("next", works, 0),
+		}}
+		begin := time.Now()
+		err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
+		if err == nil || err.Error() != `trying step "slow": no answer from the engine within 7s` {
+			t.Errorf("err = %v", err)
+		}
+		if took := time.Since(begin); took != 7*time.Second {
+			t.Errorf("took %s", took)
+		}
+		if got := seen.kinds("", "slow") + ", " + seen.kinds("", "next"); got != "started failed, skipped" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestEngineThatHangs(t *testing.T) {
+	s := embedded(t)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, s)
+		w.Block("ContainerStart", "stackctl-redis-1")
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s` {
+			t.Errorf("err = %v", err)
+		}
+		if w.State("stackctl-web-1") != "running" {
+			t.Error("what does not depend on it was held back")
+		}
+	})
+}
+
+func TestWaitForDependencyEndsAtItsLimit(t *testing.T) {
+	s := compose(t, ordered)
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, s)
+		w.Run("p-db-1", enginetest.Program{Health: "starting"})
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: 5 * time.Second}, nil)
+		if err == nil || err.Error() != `awaiting container "p-db-1": it was not service_healthy within 5s` {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+func TestCancelReturnsTheContextsError(t *testing.T) {
+	for _, method := range []string{"ContainerList", "VolumeCreate", "NetworkCreate", "ContainerCreate", "CopyToContainer", "ContainerStart"} {
+		t.Run(method, func(t *testing.T) {
+			w := newWorld(t, embedded(t))
+			entered, _ := w.Block(method, "")
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				<-entered
+				cancel()
+			}()
+			var seen recorder
+			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, seen.take)
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("err = %v", err)
+			}
+			for _, e := range seen.events {
+				if e.Kind == orchestrate.EventFailed {
+					t.Errorf("an interrupt is reported as a failure: %v", e.Err)
+				}
+			}
+			w.Forget()
+			w.up()
+			w.settled()
+		})
+	}
+}
+
+// In a random plan: every step's events come once, in order and after those of what it depends on; a step runs exactly if
+// all that it depends on succeeded.
+func TestApplyRandomPlans(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 40).Draw(t, "steps")
+		plan := &orchestrate.Plan{}
+		fails, ran := make([]bool, n), make([]atomic.Int32, n)
+		for i := range n {
+			var after []int
+			if i > 0 {
+				after = rapid.SliceOfNDistinct(rapid.IntRange(0, i-1), 0, min(i, 3), rapid.ID).Draw(t, "after")
+			}
+			fails[i] = rapid.IntRange(0, 4).Draw(t, "fails") == 0
+			plan.Ops = append(plan.Ops, step(fmt.Sprint(i), func(context.Context) error {
+				ran[i].Add(1)
+				if fails[i] {
+					return errBroken
+				}
+				return nil
+			}, after...))
+		}
+		var seen recorder
+		err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
+		succeeded, failed := make([]bool, n), 0
+		for i, op := range plan.Ops {
+			runs := !slices.ContainsFunc(op.After, func(before int) bool { return !succeeded[before] })
+			succeeded[i] = runs && !fails[i]
+			want := map[bool]string{true: "started done", false: "skipped"}[succeeded[i]]
+			if runs && fails[i] {
+				want = "started failed"
+				failed++
+			}
+			if got := seen.kinds("", fmt.Sprint(i)); got != want {
+				t.Fatalf("step %d: %s, want %s", i, got, want)
+			}
+			if (ran[i].Load() == 1) != runs {
+				t.Fatalf("step %d ran %d times", i, ran[i].Load())
+			}
+			for _, before := range op.After {
+				if runs && seen.position("done", "try step", fmt.Sprint(before)) > seen.position("started", "try step", fmt.Sprint(i)) {
+					t.Fatalf("step %d began before step %d was done", i, before)
+				}
+			}
+		}
+		if (err != nil) != (failed > 0) {
+			t.Fatalf("%d steps failed, err = %v", failed, err)
+		}
+	})
+}
+
+func TestParallelCallsAreBounded(t *testing.T) {
+	var now, most atomic.Int32
+	plan := &orchestrate.Plan{}
+	synctest.Test(t, func(t *testing.T) {
+		for i := range 5 * orchestrate.MaxParallel {
+			plan.Ops = append(plan.Ops, step(fmt.Sprint(i), func(ctx context.Context) error {
+				n := now.Add(1)
+				defer now.Add(-1)
+				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Second):
+				}
+				return nil
+			}))
+		}
+		if err := orchestrate.Apply(t.Context(), nil, plan, nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if most.Load() != orchestrate.MaxParallel {
+		t.Errorf("%d calls at once, want %d", most.Load(), orchestrate.MaxParallel)
+	}
+}
+
+// Stops take long and cost the engine nothing: however many there are, they run side by side, so that `down` takes as long
+// as the longest grace period.
+func TestStopsRunSideBySide(t *testing.T) {
+	const replicas = 3 * orchestrate.MaxParallel
+	w := newWorld(t, compose(t, fmt.Sprintf("services: {a: {image: a, scale: %d}}\n", replicas)))
+	w.up()
+	entered, release := w.Block("ContainerStop", "")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range replicas {
+			<-entered
+		}
+		release()
+	}()
+	w.down(orchestrate.DownOptions{})
+	<-done
+}
+
+func TestEventsOfUp(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	var seen recorder
+	plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, seen.take)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range plan.Ops {
+		if got := seen.kinds(op.Action.Verb(), op.Action.Object()); got != "started done" {
+			t.Errorf("%s %s: %s", op.Action.Verb(), op.Action.Object(), got)
+		}
+	}
+	if len(seen.events) != 2*len(plan.Ops) {
+		t.Errorf("%d events for %d steps", len(seen.events), len(plan.Ops))
+	}
+}
+
+// once runs do before the first call of a method, in the engine's place of other hands.
+func once(w *world, method string, do func()) {
+	var done atomic.Bool
+	w.Before(func(_ context.Context, c enginetest.Call) error {
+		if c.Method == method && done.CompareAndSwap(false, true) {
+			do()
+		}
+		return nil
+	})
+}
+
+func TestUpPlansAgainOnARace(t *testing.T) {
+	for _, test := range []struct {
+		name, method string
+		other        func(w *world, rival *world)
+	}{
+		{"the subnet is taken", "NetworkCreate", func(w, _ *world) {
+			w.createNetworkIn("shop_default", w.plannedSubnet())
+		}},
+		{"another up of the project makes the network", "NetworkCreate", func(_, rival *world) { rival.up() }},
+		{"another up of the project makes a container", "ContainerCreate", func(_, rival *world) { rival.up() }},
+		{"a container goes before its start", "ContainerStart", func(w, _ *world) { w.removeContainer("stackctl-redis-1") }},
+		{"the network goes before the start", "ContainerStart", func(w, _ *world) {
+			if networks, err := w.NetworkList(w.Context(), dockernetwork.ListOptions{}); err == nil && len(networks) == 2 {
+				w.removeNetwork("stackctl_default")
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, embedded(t))
+			rival := *w
+			once(w, test.method, func() { test.other(w, &rival) })
+			w.up()
+			w.settled()
+		})
+	}
+}
+
+func TestForeignNameThatAppearsIsAClearError(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	once(w, "ContainerCreate", func() { w.foreign("stackctl-web-1", "shop") })
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	if err == nil || !strings.Contains(err.Error(), `a container of that name exists and belongs to project "shop"`) {
+		t.Error(err)
+	}
+}
+
+// Projects that come up side by side choose different subnets in the end.
+func TestManyProjectsAtOnce(t *testing.T) {
+	first := newWorld(t, compose(t, "services: {a: {image: a}}\n"))
+	var group sync.WaitGroup
+	for i := range 12 {
+		other := *first
+		s := *first.stack
+		project := *s.Project
+		project.Name = fmt.Sprintf("p%d", i)
+		networks := project.Networks["default"]
+		networks.Name = project.Name + "_default"
+		project.Networks = map[string]types.NetworkConfig{"default": networks}
+		s.Project, other.stack = &project, &s
+		group.Go(func() {
+			if _, err := orchestrate.Up(t.Context(), other, other.stack, other.images, orchestrate.PlanOptions{}, nil); err != nil {
+				t.Errorf("%s: %v", project.Name, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Two ups of one project that no lock keeps apart, as from two machines, may fail but never leave what the next cannot mend.
+func TestTwoUpsOfOneProject(t *testing.T) {
+	for range 20 {
+		w := newWorld(t, embedded(t))
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(w.tryUp)
+		}
+		group.Wait()
+		w.up()
+		w.settled()
+	}
+}

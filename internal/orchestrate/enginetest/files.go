@@ -1,0 +1,108 @@
+package enginetest
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+)
+
+// file is a file of a container.
+type file struct {
+	content  string
+	mode     os.FileMode
+	uid, gid int
+	modified time.Time
+}
+
+// filesAt returns where the container keeps the file of a path, and whether that is in a volume.
+func (e *Engine) filesAt(c *box, name string) (files map[string]file, inVolume bool) {
+	for target, volume := range c.mounts {
+		if name == target || strings.HasPrefix(name, target+"/") {
+			return e.volumes[volume].files, true
+		}
+	}
+	return c.files, false
+}
+
+// hasDir knows the root, /etc, the directories of the image, those that volumes are mounted on, and those that hold files.
+func (e *Engine) hasDir(c *box, dir string) bool {
+	known := append([]string{"/", "/etc"}, c.dirs...)
+	for target := range c.mounts {
+		known = append(known, target)
+	}
+	for name := range e.allFiles(c) {
+		known = append(known, path.Dir(name))
+	}
+	return slices.ContainsFunc(known, func(k string) bool { return k == dir || strings.HasPrefix(k, strings.TrimSuffix(dir, "/")+"/") })
+}
+
+// CopyToContainer unpacks a tar archive in a directory that must exist, and makes those that the archive needs below it.
+func (e *Engine) CopyToContainer(ctx context.Context, ref, dir string, content io.Reader, _ container.CopyToContainerOptions) error {
+	return e.with(ctx, "CopyToContainer", ref, func(c *box) error {
+		if !e.hasDir(c, dir) {
+			return notFound("Could not find the file %s in container %s", dir, ref)
+		}
+		if _, inVolume := e.filesAt(c, dir); !inVolume && c.host.ReadonlyRootfs {
+			return internal("container rootfs is marked read-only")
+		}
+		archive := tar.NewReader(content)
+		for {
+			header, err := archive.Next()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(archive)
+			if err != nil {
+				return err
+			}
+			name := path.Join(dir, header.Name)
+			files, _ := e.filesAt(c, name)
+			files[name] = file{content: string(data), mode: header.FileInfo().Mode(), uid: header.Uid, gid: header.Gid, modified: header.ModTime}
+		}
+	})
+}
+
+// ContainerStatPath tells about one file.
+func (e *Engine) ContainerStatPath(ctx context.Context, ref, name string) (container.PathStat, error) {
+	var stat container.PathStat
+	err := e.with(ctx, "ContainerStatPath", ref, func(c *box) error {
+		files, _ := e.filesAt(c, name)
+		f, ok := files[name]
+		if !ok {
+			return notFound("Could not find the file %s in container %s", name, ref)
+		}
+		stat = container.PathStat{Name: path.Base(name), Size: int64(len(f.content)), Mode: f.mode, Mtime: f.modified}
+		return nil
+	})
+	return stat, err
+}
+
+// CopyFromContainer returns one file as a tar archive.
+func (e *Engine) CopyFromContainer(ctx context.Context, ref, name string) (io.ReadCloser, container.PathStat, error) {
+	stat, err := e.ContainerStatPath(ctx, ref, name)
+	if err != nil {
+		return nil, stat, err
+	}
+	content := e.File(ref, name)
+	r, w := io.Pipe()
+	go func() { // ends when the archive is read, or closed
+		archive := tar.NewWriter(w)
+		err := archive.WriteHeader(&tar.Header{Name: stat.Name, Size: int64(len(content)), Mode: int64(stat.Mode.Perm()), Typeflag: tar.TypeReg, ModTime: stat.Mtime})
+		if err == nil {
+			_, err = io.WriteString(archive, content)
+		}
+		w.CloseWithError(errors.Join(err, archive.Close()))
+	}()
+	return r, stat, nil
+}

@@ -1,0 +1,71 @@
+package enginetest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// picture is an image.
+type picture struct {
+	id   string
+	dirs []string
+}
+
+// AddImage makes an image with these directories known under a reference, and under its ID.
+func (e *Engine) AddImage(ref, id string, dirs ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.images[ref] = picture{id: id, dirs: dirs}
+	e.images[id] = e.images[ref]
+}
+
+// ImageInspect finds an image by reference or ID.
+func (e *Engine) ImageInspect(ctx context.Context, ref string, _ ...client.ImageInspectOption) (image.InspectResponse, error) {
+	var found image.InspectResponse
+	err := e.call(ctx, "ImageInspect", ref, func() error {
+		p, ok := e.images[ref]
+		if !ok {
+			return notFound("No such image: %s", ref)
+		}
+		found = image.InspectResponse{ID: p.id, RepoTags: []string{ref}}
+		return nil
+	})
+	return found, err
+}
+
+// ImageList lists all images.
+func (e *Engine) ImageList(ctx context.Context, _ image.ListOptions) ([]image.Summary, error) {
+	var list []image.Summary
+	err := e.call(ctx, "ImageList", "", func() error {
+		for _, ref := range slices.Sorted(maps.Keys(e.images)) {
+			if p := e.images[ref]; p.id != ref {
+				list = append(list, image.Summary{ID: p.id, RepoTags: []string{ref}})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// ContainerLogs returns what SetLogs put there, framed as the engine does for a container without a terminal.
+func (e *Engine) ContainerLogs(ctx context.Context, ref string, _ container.LogsOptions) (io.ReadCloser, error) {
+	var stream bytes.Buffer
+	err := e.with(ctx, "ContainerLogs", ref, func(c *box) error {
+		out := stdcopy.NewStdWriter(&stream, stdcopy.Stdout)
+		for _, line := range c.logs {
+			if _, err := io.WriteString(out, line+"\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return io.NopCloser(&stream), err
+}

@@ -1,0 +1,133 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+)
+
+// epoch is when the engine's time begins: an object is a second older than the next.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// ContainerList honours the filter `label` and All; the newest container comes first.
+func (e *Engine) ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error) {
+	var list []container.Summary
+	err := e.call(ctx, "ContainerList", "", func() error {
+		for _, c := range e.containers {
+			if (options.All || c.alive()) && options.Filters.MatchKVList("label", c.config.Labels) {
+				list = append(list, c.summary())
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b container.Summary) int { return int(b.Created - a.Created) })
+	return list, err
+}
+
+func (c *box) summary() container.Summary {
+	return container.Summary{
+		ID: c.id, Names: []string{"/" + c.name}, Image: c.config.Image, ImageID: c.image, Command: strings.Join(c.config.Cmd, " "),
+		Created: c.createdAt().Unix(), Ports: c.ports(), Labels: maps.Clone(c.config.Labels), State: c.state, Status: c.statusText(),
+		NetworkSettings: &container.NetworkSettingsSummary{Networks: c.networks()},
+	}
+}
+
+func (c *box) createdAt() time.Time { return epoch.Add(time.Duration(c.serial) * time.Second) }
+
+func (c *box) networks() map[string]*network.EndpointSettings {
+	networks := map[string]*network.EndpointSettings{}
+	for name, end := range c.endpoints {
+		settings := &network.EndpointSettings{NetworkID: end.networkID, IPAMConfig: end.config.IPAMConfig}
+		if end.address.IsValid() {
+			settings.IPAddress = end.address.String()
+		}
+		networks[name] = settings
+	}
+	return networks
+}
+
+// statusText is the state in the engine's words.
+func (c *box) statusText() string {
+	switch {
+	case c.status != "":
+		return c.status
+	case c.state == container.StateExited:
+		return fmt.Sprintf("Exited (%d) 3 seconds ago", c.exit)
+	case c.state == container.StateRestarting:
+		return fmt.Sprintf("Restarting (%d) 3 seconds ago", c.exit)
+	case !c.alive():
+		return strings.ToUpper(c.state[:1]) + c.state[1:]
+	}
+	text := "Up 3 seconds"
+	switch c.health {
+	case "":
+	case container.Starting:
+		text += " (health: starting)"
+	default:
+		text += " (" + c.health + ")"
+	}
+	if c.state == container.StatePaused {
+		text += " (Paused)"
+	}
+	return text
+}
+
+// ContainerInspect describes one container.
+func (e *Engine) ContainerInspect(ctx context.Context, ref string) (container.InspectResponse, error) {
+	var info container.InspectResponse
+	err := e.with(ctx, "ContainerInspect", ref, func(c *box) error {
+		config, host := c.config, c.host
+		state := &container.State{
+			Status: c.state, Running: c.alive() || c.state == container.StateRestarting, Paused: c.state == container.StatePaused,
+			Restarting: c.state == container.StateRestarting, Dead: c.state == container.StateDead, ExitCode: c.exit, Error: c.failure,
+		}
+		if c.state != container.StateCreated {
+			state.StartedAt = c.createdAt().Format(time.RFC3339Nano)
+		}
+		if c.health != "" {
+			state.Health = &container.Health{Status: c.health}
+		}
+		info = container.InspectResponse{
+			ContainerJSONBase: &container.ContainerJSONBase{ID: c.id, Name: "/" + c.name, Image: c.image, State: state, HostConfig: &host, RestartCount: c.restarts},
+			Config:            &config,
+			NetworkSettings:   &container.NetworkSettings{Networks: c.networks()},
+		}
+		return nil
+	})
+	return info, err
+}
+
+// NetworkList lists all networks.
+func (e *Engine) NetworkList(ctx context.Context, _ network.ListOptions) ([]network.Summary, error) {
+	var list []network.Summary
+	err := e.call(ctx, "NetworkList", "", func() error {
+		for _, id := range slices.Sorted(maps.Keys(e.networks)) {
+			n := e.networks[id]
+			list = append(list, network.Summary{
+				ID: n.id, Name: n.name, Driver: n.driver, Labels: maps.Clone(n.labels),
+				IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: n.subnet.String()}}},
+			})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// VolumeList lists all volumes.
+func (e *Engine) VolumeList(ctx context.Context, _ volume.ListOptions) (volume.ListResponse, error) {
+	var list volume.ListResponse
+	err := e.call(ctx, "VolumeList", "", func() error {
+		for _, name := range e.volumeNames() {
+			list.Volumes = append(list.Volumes, &volume.Volume{Name: name, Driver: "local", Labels: maps.Clone(e.volumes[name].labels)})
+		}
+		return nil
+	})
+	return list, err
+}

@@ -1,0 +1,107 @@
+package enginetest
+
+import "github.com/docker/docker/api/types/container"
+
+// What follows happens in a real engine by itself or by other hands: tests make it happen. It is not counted as a call.
+// All of it panics where there is no such container, so that a test's mistake is seen.
+
+func (e *Engine) must(name string, do func(*box)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, err := e.find(name)
+	if err != nil {
+		panic(err)
+	}
+	do(c)
+}
+
+// Exit ends the container's program.
+func (e *Engine) Exit(name string, code int) { e.must(name, func(c *box) { e.end(c, code) }) }
+
+// Pause freezes the container's program.
+func (e *Engine) Pause(name string) { e.must(name, func(c *box) { c.state = container.StatePaused }) }
+
+// Restarting puts the container between two starts by its restart policy.
+func (e *Engine) Restarting(name string, restarts int) {
+	e.must(name, func(c *box) {
+		e.end(c, 1)
+		c.state, c.restarts = container.StateRestarting, restarts
+	})
+}
+
+// Die leaves the container as a removal that failed does.
+func (e *Engine) Die(name string) {
+	e.must(name, func(c *box) {
+		e.end(c, 0)
+		c.state = container.StateDead
+	})
+}
+
+// SetHealth sets what the container's healthcheck says: starting, healthy or unhealthy.
+func (e *Engine) SetHealth(name, health string) { e.must(name, func(c *box) { c.health = health }) }
+
+// SetStatus sets the words in which the container's state is listed.
+func (e *Engine) SetStatus(name, status string) { e.must(name, func(c *box) { c.status = status }) }
+
+// SetLogs sets the container's log lines.
+func (e *Engine) SetLogs(name string, lines ...string) { e.must(name, func(c *box) { c.logs = lines }) }
+
+// SetLabel changes a label, which no real engine does: it stands for a container that was made otherwise.
+func (e *Engine) SetLabel(name, label, value string) {
+	e.must(name, func(c *box) { c.config.Labels[label] = value })
+}
+
+// Rename gives the container another name.
+func (e *Engine) Rename(name, to string) { e.must(name, func(c *box) { c.name = to }) }
+
+// WriteFile changes a file as an exec in the container would.
+func (e *Engine) WriteFile(name, path, content string) {
+	e.must(name, func(c *box) {
+		files, _ := e.filesAt(c, path)
+		files[path] = file{content: content, modified: c.createdAt()}
+	})
+}
+
+// File returns a file's content, "" when it is not there.
+func (e *Engine) File(name, path string) (content string) {
+	e.must(name, func(c *box) {
+		files, _ := e.filesAt(c, path)
+		content = files[path].content
+	})
+	return content
+}
+
+// Read returns what the container's program read from a file at its start or its last reload.
+func (e *Engine) Read(name, path string) (content string) {
+	e.must(name, func(c *box) { content = c.read[path].content })
+	return content
+}
+
+// Address returns the container's address on a network, "" without one.
+func (e *Engine) Address(name, network string) (address string) {
+	e.must(name, func(c *box) {
+		if end := c.endpoints[network]; end != nil && end.address.IsValid() {
+			address = end.address.String()
+		}
+	})
+	return address
+}
+
+// State returns the container's state.
+func (e *Engine) State(name string) (state string) {
+	e.must(name, func(c *box) { state = c.state })
+	return state
+}
+
+// Has reports whether there is a container of the name.
+func (e *Engine) Has(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, err := e.find(name)
+	return err == nil
+}
+
+// Disconnect takes the container off a network, as `docker network disconnect --force` does.
+func (e *Engine) Disconnect(name, network string) {
+	e.must(name, func(c *box) { delete(c.endpoints, network) })
+}

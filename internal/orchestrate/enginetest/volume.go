@@ -1,0 +1,50 @@
+package enginetest
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/docker/docker/api/types/volume"
+)
+
+// disk is a volume.
+type disk struct {
+	name      string
+	anonymous bool
+	labels    map[string]string
+	files     map[string]file // by the path in its containers: a volume is mounted at the same place in all of them
+}
+
+// VolumeCreate makes a volume; one that exists is returned as it is.
+func (e *Engine) VolumeCreate(ctx context.Context, options volume.CreateOptions) (volume.Volume, error) {
+	var v volume.Volume
+	err := e.call(ctx, "VolumeCreate", options.Name, func() error {
+		name := options.Name
+		if name == "" {
+			name = e.newID()
+		}
+		if e.volumes[name] == nil {
+			e.volumes[name] = &disk{name: name, labels: maps.Clone(options.Labels), files: map[string]file{}}
+		}
+		v = volume.Volume{Name: name, Driver: "local", Labels: e.volumes[name].labels}
+		return nil
+	})
+	return v, err
+}
+
+// VolumeRemove removes a volume that no container has, running or not.
+func (e *Engine) VolumeRemove(ctx context.Context, name string, _ bool) error {
+	return e.call(ctx, "VolumeRemove", name, func() error {
+		if e.volumes[name] == nil {
+			return notFound("get %s: no such volume", name)
+		}
+		for _, c := range e.containers {
+			if slices.Contains(slices.Collect(maps.Values(c.mounts)), name) {
+				return conflict("remove %s: volume is in use - [%s]", name, c.id)
+			}
+		}
+		delete(e.volumes, name)
+		return nil
+	})
+}

@@ -1,0 +1,177 @@
+package logs
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+)
+
+const (
+	tailAll  = -1
+	bodySize = 32 << 10 // read-ahead of one response
+)
+
+// reader reads the log of one container into the merger.
+type reader struct {
+	s    *session
+	id   string
+	tail int           // of the first attach; later ones go on from seen
+	kick chan struct{} // the container started, or is gone: look again
+	out  *queue
+	seen memory
+
+	inspected, tty bool // a container's tty is for its whole life
+}
+
+func newReader(s *session, f found, tail int) *reader {
+	out := s.merger.add(Line{Container: f.name, Service: f.service, Replica: f.replica})
+	return &reader{s: s, id: f.id, tail: tail, kick: make(chan struct{}, 1), out: out, seen: memory{whole: tail < 0}}
+}
+
+// run reads until the log is read (or, when following, the container is gone) or ctx ends.
+func (r *reader) run(ctx context.Context) {
+	defer r.s.forget(r.id)
+	defer r.s.merger.set(r.out, ended)
+	if !r.s.opts.Follow {
+		if r.tail == 0 {
+			return
+		}
+		if err := r.read(ctx, false); err != nil && !errdefs.IsNotFound(err) && ctx.Err() == nil {
+			r.s.fail(r.out.from.Container, err)
+		}
+		return
+	}
+	var pause backoff
+	for {
+		before := r.seen.total
+		err := r.attach(ctx)
+		if r.seen.total > before {
+			pause.reset()
+		}
+		r.s.merger.set(r.out, parked)
+		if gone, waitErr := r.settle(ctx, err, &pause); gone || waitErr != nil {
+			return
+		}
+	}
+}
+
+// attach reads what was not read yet, then what comes, until the engine ends the stream, as it does when the container stops.
+//
+// History is asked for apart, because its end is known: until then the merger waits for this container, and after it a container that says
+// nothing does not hold up the others. What is written between the two requests comes with the second, which begins before where the
+// first ended.
+func (r *reader) attach(ctx context.Context) error {
+	r.s.merger.set(r.out, catchingUp)
+	if err := r.read(ctx, false); err != nil {
+		return err
+	}
+	r.s.merger.set(r.out, live)
+	return r.read(ctx, true)
+}
+
+// settle decides after an attach how to go on, and waits for it: gone means that the container exists no more.
+func (r *reader) settle(ctx context.Context, err error, pause *backoff) (gone bool, waitErr error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	var state container.InspectResponse
+	if err == nil {
+		state, err = r.s.src.ContainerInspect(ctx, r.id)
+	}
+	switch {
+	case errdefs.IsNotFound(err):
+		return true, nil
+	case err != nil:
+		if ctx.Err() == nil {
+			r.s.warn(r.out.from.Container, fmt.Errorf("reading logs of %q: %w", r.out.from.Container, err))
+		}
+		if errdefs.IsNotImplemented(err) { // its log driver cannot be read, until it is started with another
+			break
+		}
+		return false, pause.wait(ctx, r.kick)
+	case state.State != nil && state.State.Running && !state.State.Restarting:
+		// The connection was cut, or it started again since: its event may have been used up.
+		return false, pause.wait(ctx, r.kick)
+	}
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-r.kick:
+		return false, nil
+	}
+}
+
+// read makes one request for the log and gives its new lines to the merger.
+func (r *reader) read(ctx context.Context, follow bool) error {
+	if err := r.inspect(ctx); err != nil {
+		return err
+	}
+	opts, mute := r.request(follow)
+	body, err := r.s.src.ContainerLogs(ctx, r.id, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+
+	accept := r.seen.resume()
+	j := joiner{emit: func(l Line) error {
+		if !accept(l.Time) || mute {
+			return nil
+		}
+		l.Container, l.Service, l.Replica = r.out.from.Container, r.out.from.Service, r.out.from.Replica
+		return r.s.merger.push(ctx, r.out, l)
+	}}
+	br := bufio.NewReaderSize(body, bodySize)
+	if r.tty {
+		err = readTTY(br, &j)
+	} else {
+		err = readFrames(br, &j)
+	}
+	if err == nil && ctx.Err() == nil && (follow || !r.s.opts.Follow) {
+		err = j.flush()
+	}
+	// A line that is cut off where history ends is not flushed: the next request brings all of it.
+	if err == nil || r.seen.total > 0 {
+		r.seen.begun = true
+	}
+	return err
+}
+
+// inspect finds out how the log is framed.
+func (r *reader) inspect(ctx context.Context) error {
+	if r.inspected {
+		return nil
+	}
+	c, err := r.s.src.ContainerInspect(ctx, r.id)
+	if err != nil {
+		return err
+	}
+	r.inspected, r.tty = true, c.Config != nil && c.Config.Tty
+	return nil
+}
+
+// request builds the options; mute means that the lines are only remembered: with Tail 0 the last line is read to know where the log ends.
+func (r *reader) request(follow bool) (o container.LogsOptions, mute bool) {
+	o = container.LogsOptions{
+		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow,
+		Since: r.s.opts.Since, Until: r.s.opts.Until, Tail: "all",
+	}
+	if r.seen.begun {
+		if at, ok := r.seen.since(); ok {
+			o.Since = engineTime(at)
+		}
+		return o, false
+	}
+	switch {
+	case r.tail == 0:
+		o.Tail, o.Since = "1", ""
+		return o, true
+	case r.tail > 0:
+		o.Tail = strconv.Itoa(r.tail)
+	}
+	return o, false
+}

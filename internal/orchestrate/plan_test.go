@@ -1,0 +1,500 @@
+package orchestrate_test
+
+import (
+	"strings"
+	"testing"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+)
+
+const fromNothing = `
+ 1 create volume stackctl_redis-data: it does not exist
+ 2 create network stackctl_default: it does not exist
+ 3 create container stackctl-redis-1: it does not exist (after 1)
+ 4 start container stackctl-redis-1: it does not exist (after 2, 3)
+ 5 create container stackctl-web-1: it does not exist
+ 6 start container stackctl-web-1: it does not exist (after 2, 5)
+ 7 create container stackctl-nginx-1: it does not exist
+ 8 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 7)
+ 9 start container stackctl-nginx-1: it does not exist (after 2, 8)
+`
+
+func TestPlanOfEmbeddedStack(t *testing.T) {
+	const threeWebs = "services: {web: {deploy: {replicas: 3}}}"
+	recreate := orchestrate.PlanOptions{ForceRecreate: true}
+	for _, test := range []struct {
+		name    string
+		before  func(t *testing.T, w *world) // what happened; nil is an up of the embedded stack
+		options orchestrate.PlanOptions
+		want    string
+		failed  string // what the engine must lack to carry the plan out: then it is not applied
+	}{
+		{name: "from nothing", before: func(*testing.T, *world) {}, want: fromNothing},
+		{name: "nothing to do", want: ""},
+		{
+			name: "environment and limit changed",
+			before: func(t *testing.T, w *world) {
+				w.up()
+				w.use(embedded(t, "services: {web: {environment: {REDIS_HOST: hunter2}, mem_limit: 256m}}"))
+			},
+			want: `
+ 1 stop container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456"
+ 2 remove container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 1)
+ 3 create container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 2)
+ 4 start container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 3)`,
+		},
+		{
+			name: "more fields changed than are shown",
+			before: func(t *testing.T, w *world) {
+				w.up()
+				w.use(embedded(t, "services: {redis: {cpus: 2, hostname: db, init: true, pids_limit: 65, stop_signal: SIGINT}}"))
+			},
+			want: replaced("redis", `cpus changed: "1" -> "2"; hostname added: "db"; init added: "true"; and 2 more`),
+		},
+		{
+			name: "image changed",
+			before: func(_ *testing.T, w *world) {
+				w.up()
+				w.AddImage("stackctl-web", "sha256:newer")
+				w.images["web"] = orchestrate.Image{Ref: "stackctl-web", ID: "sha256:newer"}
+			},
+			want: replaced("web", "image changed: stackctl-web (sha256:stackctl-web) -> stackctl-web (sha256:newer)"),
+		},
+		{
+			name: "image still to be made",
+			before: func(_ *testing.T, w *world) {
+				w.up()
+				w.images["web"] = orchestrate.Image{Ref: "stackctl-web"}
+			},
+			want:   replaced("web", `image "stackctl-web" is to be made`),
+			failed: "the image",
+		},
+		{
+			name:   "stopped",
+			before: func(_ *testing.T, w *world) { w.up(); w.Exit("stackctl-redis-1", 0); w.Exit("stackctl-web-1", 137) },
+			want: `
+ 1 start container stackctl-redis-1: it is stopped (Exited (0) 3 seconds ago)
+ 2 start container stackctl-web-1: it is stopped (Exited (137) 3 seconds ago)`,
+		},
+		{
+			name:   "stopped front gets its config again",
+			before: func(_ *testing.T, w *world) { w.up(); w.Exit("stackctl-nginx-1", 1) },
+			want: `
+ 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it is stopped (Exited (1) 3 seconds ago)
+ 2 start container stackctl-nginx-1: it is stopped (Exited (1) 3 seconds ago) (after 1)`,
+		},
+		{
+			name:   "paused",
+			before: func(_ *testing.T, w *world) { w.up(); w.Pause("stackctl-web-1") },
+			want:   ` 1 unpause container stackctl-web-1: it is paused`,
+		},
+		{
+			name: "paused with a changed config",
+			before: func(t *testing.T, w *world) {
+				w.up()
+				w.Pause("stackctl-nginx-1")
+				w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
+			},
+			want: `
+ 1 unpause container stackctl-nginx-1: it is paused
+ 2 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed (after 1)
+ 3 reload container stackctl-nginx-1: its content changed (after 2)
+ 4 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 3)`,
+		},
+		{
+			name:   "dead",
+			before: func(_ *testing.T, w *world) { w.up(); w.Die("stackctl-web-1") },
+			want: `
+ 1 remove container stackctl-web-1: it is dead
+ 2 create container stackctl-web-1: it is dead (after 1)
+ 3 start container stackctl-web-1: it is dead (after 2)`,
+		},
+		{
+			name:   "renamed",
+			before: func(_ *testing.T, w *world) { w.up(); w.Rename("stackctl-web-1", "0123_stackctl-web-1") },
+			want: `
+ 1 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1"
+ 2 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 1)
+ 3 create container stackctl-web-1: its name is "0123_stackctl-web-1" (after 2)
+ 4 start container stackctl-web-1: its name is "0123_stackctl-web-1" (after 3)`,
+		},
+		{
+			name: "only the network is there",
+			before: func(_ *testing.T, w *world) {
+				w.up()
+				for _, name := range []string{"nginx", "web", "redis"} {
+					w.removeContainer("stackctl-" + name + "-1")
+				}
+				w.removeVolume("stackctl_redis-data")
+			},
+			want: `
+ 1 create volume stackctl_redis-data: it does not exist
+ 2 create container stackctl-redis-1: it does not exist (after 1)
+ 3 start container stackctl-redis-1: it does not exist (after 2)
+ 4 create container stackctl-web-1: it does not exist
+ 5 start container stackctl-web-1: it does not exist (after 4)
+ 6 create container stackctl-nginx-1: it does not exist
+ 7 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 6)
+ 8 start container stackctl-nginx-1: it does not exist (after 7)`,
+		},
+		{
+			name: "created but never started",
+			before: func(_ *testing.T, w *world) {
+				w.failing("ContainerStart", func() { w.tryUp() })
+			},
+			want: `
+ 1 start container stackctl-redis-1: it was never started
+ 2 start container stackctl-web-1: it was never started
+ 3 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
+ 4 start container stackctl-nginx-1: it was never started (after 3)`,
+		},
+		{
+			name: "containers without their network, one never started",
+			before: func(_ *testing.T, w *world) {
+				w.up()
+				w.removeContainer("stackctl-nginx-1")
+				w.failing("ContainerStart", func() { w.tryUp() })
+				w.Exit("stackctl-web-1", 0)
+				w.Exit("stackctl-redis-1", 0)
+				w.removeNetwork("stackctl_default")
+			},
+			want: `
+ 1 create network stackctl_default: it does not exist
+ 2 remove container stackctl-redis-1: its network "stackctl_default" was removed
+ 3 create container stackctl-redis-1: its network "stackctl_default" was removed (after 2)
+ 4 start container stackctl-redis-1: its network "stackctl_default" was removed (after 1, 3)
+ 5 remove container stackctl-web-1: its network "stackctl_default" was removed
+ 6 create container stackctl-web-1: its network "stackctl_default" was removed (after 5)
+ 7 start container stackctl-web-1: its network "stackctl_default" was removed (after 1, 6)
+ 8 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
+ 9 start container stackctl-nginx-1: it was never started (after 8)`,
+		},
+		{
+			name:   "disconnected",
+			before: func(_ *testing.T, w *world) { w.up(); w.Disconnect("stackctl-web-1", "stackctl_default") },
+			want:   replaced("web", `it is not on network "stackctl_default"`),
+		},
+		{
+			name: "service gone",
+			before: func(t *testing.T, w *world) {
+				w.use(embedded(t, "services: {worker: {image: worker}}"))
+				w.up()
+				w.use(embedded(t))
+			},
+			want: `warning: containers of services that the Compose file does not have: stackctl-worker-1; --remove-orphans removes them`,
+		},
+		{
+			name: "service gone, to be removed",
+			before: func(t *testing.T, w *world) {
+				w.use(embedded(t, "services: {worker: {image: worker}}"))
+				w.up()
+				w.use(embedded(t))
+			},
+			options: orchestrate.PlanOptions{RemoveOrphans: true},
+			want: `
+ 1 stop container stackctl-worker-1: service "worker" is not in the Compose file
+ 2 remove container stackctl-worker-1: service "worker" is not in the Compose file (after 1)`,
+		},
+		{
+			name:    "force recreate",
+			options: recreate,
+			want: `
+ 1 stop container stackctl-redis-1: --force-recreate
+ 2 remove container stackctl-redis-1: --force-recreate (after 1)
+ 3 create container stackctl-redis-1: --force-recreate (after 2)
+ 4 start container stackctl-redis-1: --force-recreate (after 3)
+ 5 stop container stackctl-web-1: --force-recreate
+ 6 remove container stackctl-web-1: --force-recreate (after 5)
+ 7 create container stackctl-web-1: --force-recreate (after 6)
+ 8 start container stackctl-web-1: --force-recreate (after 7)
+ 9 stop container stackctl-nginx-1: --force-recreate
+10 remove container stackctl-nginx-1: --force-recreate (after 9)
+11 create container stackctl-nginx-1: --force-recreate (after 10)
+12 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 11)
+13 start container stackctl-nginx-1: --force-recreate (after 12)`,
+		},
+		{
+			name:   "network changed",
+			before: func(t *testing.T, w *world) { w.up(); w.use(embedded(t, "networks: {default: {internal: true}}")) },
+			want: `
+ 1 stop container stackctl-nginx-1: network "stackctl_default" is made anew
+ 2 remove container stackctl-nginx-1: network "stackctl_default" is made anew (after 1)
+ 3 stop container stackctl-redis-1: network "stackctl_default" is made anew
+ 4 remove container stackctl-redis-1: network "stackctl_default" is made anew (after 3)
+ 5 stop container stackctl-web-1: network "stackctl_default" is made anew
+ 6 remove container stackctl-web-1: network "stackctl_default" is made anew (after 5)
+ 7 remove network stackctl_default: its configuration changed (after 2, 4, 6)
+ 8 create network stackctl_default: its configuration changed (after 7)
+ 9 create container stackctl-redis-1: network "default" is made anew: its configuration changed (after 4)
+10 start container stackctl-redis-1: network "default" is made anew: its configuration changed (after 8, 9)
+11 create container stackctl-web-1: network "default" is made anew: its configuration changed (after 6)
+12 start container stackctl-web-1: network "default" is made anew: its configuration changed (after 8, 11)
+13 create container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 2)
+14 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is made anew: its configuration changed (after 13)
+15 start container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 8, 14)`,
+		},
+		{
+			name:   "scaled up",
+			before: func(t *testing.T, w *world) { w.up(); w.use(embedded(t, threeWebs)) },
+			want: `
+ 1 create container stackctl-web-2: it does not exist
+ 2 start container stackctl-web-2: it does not exist (after 1)
+ 3 create container stackctl-web-3: it does not exist
+ 4 start container stackctl-web-3: it does not exist (after 3)
+ 5 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed (after 2, 4)
+ 6 reload container stackctl-nginx-1: its content changed (after 5)
+ 7 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 6)`,
+		},
+		{
+			name:   "scaled down: nginx forgets the leavers before they are stopped",
+			before: func(t *testing.T, w *world) { w.use(embedded(t, threeWebs)); w.up(); w.use(embedded(t)) },
+			want: `
+ 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
+ 2 reload container stackctl-nginx-1: its content changed (after 1)
+ 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)
+ 4 stop container stackctl-web-2: service "web" has 1 replicas (after 2)
+ 5 remove container stackctl-web-2: service "web" has 1 replicas (after 4)
+ 6 stop container stackctl-web-3: service "web" has 1 replicas (after 2)
+ 7 remove container stackctl-web-3: service "web" has 1 replicas (after 6)`,
+		},
+		{
+			name: "config changed: reloaded, not recreated",
+			before: func(t *testing.T, w *world) {
+				w.up()
+				w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
+			},
+			want: `
+ 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
+ 2 reload container stackctl-nginx-1: its content changed (after 1)
+ 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)`,
+		},
+		{
+			name:   "config changed by other hands",
+			before: func(_ *testing.T, w *world) { w.up(); w.WriteFile("stackctl-nginx-1", conf, "# mine\n") },
+			want: `
+ 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
+ 2 reload container stackctl-nginx-1: its content changed (after 1)
+ 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)`,
+		},
+		{
+			name: "two containers with one number",
+			before: func(_ *testing.T, w *world) {
+				w.use(embedded(t, threeWebs))
+				w.up()
+				w.use(embedded(t))
+				w.up()
+				w.use(embedded(t, "services: {web: {deploy: {replicas: 2}}}"))
+				w.up()
+				w.Rename("stackctl-web-2", "0123_stackctl-web-1")
+				w.SetLabel("0123_stackctl-web-1", orchestrate.LabelContainerNumber, "1")
+				w.use(embedded(t))
+			},
+			want: `
+ 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
+ 2 reload container stackctl-nginx-1: its content changed (after 1)
+ 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)
+ 4 stop container 0123_stackctl-web-1: service "web" has 1 replicas (after 2)
+ 5 remove container 0123_stackctl-web-1: service "web" has 1 replicas (after 4)`,
+		},
+		{
+			name: "role changed",
+			before: func(t *testing.T, w *world) {
+				w.up()
+				w.use(embedded(t, "x-stackctl: {store: {service: redis, port: 6380, via: web}}"))
+			},
+			want: replaced("redis", "x-stackctl changed: label dev.stackctl.store"),
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, embedded(t))
+			if test.before == nil {
+				w.up()
+			} else {
+				test.before(t, w)
+			}
+			wantPlan(t, w.plan(test.options), test.want)
+			if test.failed != "" {
+				return
+			}
+			w.up(test.options)
+			w.settled()
+		})
+	}
+}
+
+// replaced is the plan that makes one running container anew.
+func replaced(service, cause string) string {
+	return strings.NewReplacer("NAME", "stackctl-"+service+"-1", "CAUSE", cause).Replace(`
+ 1 stop container NAME: CAUSE
+ 2 remove container NAME: CAUSE (after 1)
+ 3 create container NAME: CAUSE (after 2)
+ 4 start container NAME: CAUSE (after 3)`)
+}
+
+func TestPlanToZeroReplicas(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {worker: {image: worker, deploy: {replicas: 2}}}"))
+	w.up()
+	w.use(embedded(t, "services: {worker: {image: worker, deploy: {replicas: 0}}}"))
+	for _, orphans := range []bool{false, true} {
+		wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: orphans}), `
+ 1 stop container stackctl-worker-1: service "worker" has 0 replicas
+ 2 remove container stackctl-worker-1: service "worker" has 0 replicas (after 1)
+ 3 stop container stackctl-worker-2: service "worker" has 0 replicas
+ 4 remove container stackctl-worker-2: service "worker" has 0 replicas (after 3)`)
+	}
+	w.up()
+	w.settled()
+}
+
+func TestPlanShowsNoSecrets(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {web: {environment: {TOKEN: hunter2}, labels: {key: hunter3}}}"))
+	w.up()
+	w.use(embedded(t, "services: {web: {environment: {TOKEN: hunter4}}}"))
+	text := w.plan().String()
+	if strings.Contains(text, "hunter") || !strings.Contains(text, "environment.TOKEN changed; labels.key changed") {
+		t.Error(text)
+	}
+}
+
+func TestPlanIsPure(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	observed, err := orchestrate.Observe(t.Context(), w, projectName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := len(observed.Subnets)
+	for range 2 {
+		if _, err := orchestrate.PlanUp(w.stack, observed, w.images, orchestrate.PlanOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(observed.Subnets) != taken {
+		t.Errorf("planning changed the snapshot: %v", observed.Subnets)
+	}
+	w.Forget()
+	w.plan()
+	for _, call := range w.Calls() {
+		if !strings.HasSuffix(call.Method, "List") && call.Method != "ContainerStatPath" {
+			t.Errorf("planning called %s", call.Method)
+		}
+	}
+}
+
+func TestSelectedServicesLeaveTheOthersAlone(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	selected, err := embedded(t, "services: {web: {mem_limit: 256m}, nginx: {mem_limit: 256m}}").Select([]string{"web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.use(selected)
+	wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: true}), replaced("web", `mem_limit changed: "134217728" -> "268435456"`))
+}
+
+func TestForeignObjectsAreLeftUntouched(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before func(w *world)
+		want   string
+	}{
+		{
+			"container of nobody", func(w *world) { w.foreign("stackctl-web-1", "") },
+			`creating container "stackctl-web-1": a container of that name exists and belongs to no project; it was left untouched: rename or remove it (docker rm stackctl-web-1), or use another --project-name`,
+		},
+		{
+			"container of another project", func(w *world) { w.foreign("stackctl-web-1", "shop") },
+			`creating container "stackctl-web-1": a container of that name exists and belongs to project "shop"`,
+		},
+		{
+			"container with the new name of one that is to be replaced", func(w *world) {
+				w.up()
+				w.Rename("stackctl-web-1", "old")
+				w.foreign("stackctl-web-1", "shop")
+			},
+			`creating container "stackctl-web-1": a container of that name exists and belongs to project "shop"`,
+		},
+		{
+			"network", func(w *world) { w.createNetwork("stackctl_default", nil) },
+			`creating network "stackctl_default": a network of that name exists and belongs to no project; it was left untouched`,
+		},
+		{
+			"network of another project", func(w *world) {
+				w.createNetwork("stackctl_default", map[string]string{orchestrate.LabelProject: "shop"})
+			},
+			`creating network "stackctl_default": a network of that name exists and belongs to project "shop"`,
+		},
+		{
+			"volume", func(w *world) { w.createVolume("stackctl_redis-data", nil) },
+			`creating volume "stackctl_redis-data": a volume of that name exists and belongs to no project; it was left untouched`,
+		},
+		{
+			"volume of another project", func(w *world) {
+				w.createVolume("stackctl_redis-data", map[string]string{orchestrate.LabelProject: "shop"})
+			},
+			`belongs to project "shop"; it was left untouched: rename it in the Compose file, or declare it ` + "`external: true`",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, embedded(t))
+			test.before(w)
+			before := w.Dump()
+			plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{ForceRecreate: true}, nil)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got  %v\nwant ...%s", err, test.want)
+			}
+			if plan != nil && !plan.Empty() {
+				t.Errorf("planned all the same:\n%s", plan)
+			}
+			if after := w.Dump(); after != before {
+				t.Errorf("was:\n%sis:\n%s", before, after)
+			}
+		})
+	}
+}
+
+func TestPortOfAnotherContainer(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.foreign("other", "shop", "127.0.0.1:5002")
+	before := w.Dump()
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	want := `publishing 127.0.0.1:5002: the port is in use by container "other" of project "shop"; stop that, or choose another port with --port`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if after := w.Dump(); after != before {
+		t.Errorf("was:\n%sis:\n%s", before, after)
+	}
+}
+
+func TestChangedVolumeIsNotThrownAway(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	w.use(embedded(t, "volumes: {redis-data: {driver_opts: {type: tmpfs}}}"))
+	_, _, err := orchestrate.Prepare(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{})
+	if err == nil || !strings.Contains(err.Error(), `changing volume "stackctl_redis-data"`) || !strings.Contains(err.Error(), "would lose its data") {
+		t.Error(err)
+	}
+}
+
+func TestExternalObjects(t *testing.T) {
+	const file = "services: {a: {image: a, networks: [n], volumes: ['v:/data']}}\n"
+	for _, test := range []struct{ name, compose, want string }{
+		{"network", file + "networks: {n: {external: true, name: office}}\nvolumes: {v: {}}\n", "finding external network \"office\": it does not exist; create it with `docker network create office`"},
+		{"volume", file + "networks: {n: {}}\nvolumes: {v: {external: true, name: archive}}\n", "finding external volume \"archive\": it does not exist; create it with `docker volume create archive`"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, compose(t, test.compose))
+			if _, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil); err == nil || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			w.createNetwork("office", nil)
+			w.createVolume("archive", nil)
+			w.up()
+			w.settled()
+			w.down(orchestrate.DownOptions{Volumes: true})
+			if left := w.Dump(); !strings.Contains(left, "network office") || !strings.Contains(left, "volume archive") || strings.Contains(left, "container") {
+				t.Errorf("left:\n%s", left)
+			}
+		})
+	}
+}
