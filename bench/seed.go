@@ -14,7 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 )
 
-const seedNote = "**The seed's stack**: its Flask web tier, nginx.conf and Compose file, with stackctl's images of Redis and nginx (a second Compose file names Redis's program where its image, made from the host's, does not). It has no healthchecks, and its web tier ignores SIGTERM: hence the 10 s of `down`."
+const seedNote = "**The seed's stack**: its Flask web tier, nginx.conf and Compose file, with stackctl's images of Redis and nginx (where those are made from the host's programs, a second Compose file adds what the registry's images have and these lack: an entrypoint, a user list, folders to write to). It has no healthchecks, and its web tier ignores SIGTERM: hence the 10 s of `down`."
 
 const (
 	seedFile  = "docker-compose.yml"
@@ -60,21 +60,6 @@ func (b *bench) addSeeds(ctx context.Context, from *ours, tools []composeTool) e
 		})
 	}
 	return nil
-}
-
-// seedFiles are Compose's flags for the seed's file, and for another one where the Redis image does not name its program.
-func (b *bench) seedFiles(ctx context.Context, redis string) ([]string, error) {
-	info, err := b.engine.ImageInspect(ctx, redis)
-	if err != nil {
-		return nil, fmt.Errorf("inspecting image %q: %w", redis, err)
-	}
-	flags := []string{"-f", seedFile}
-	if info.Config != nil && len(info.Config.Entrypoint) > 0 {
-		return flags, nil
-	}
-	const content = "version: '3.8'\nservices: {redis: {entrypoint: [redis-server]}}\n" // Compose 1 wants both to have one version
-	path, err := b.tempFile(filepath.Join("seed", "override.yml"), []byte(content))
-	return append(flags, "-f", path), err
 }
 
 func seedName(t composeTool) string { return t.name + ", the seed's stack" }

@@ -46,9 +46,14 @@ type wrongAnswer string
 
 func (w wrongAnswer) Error() string { return fmt.Sprintf("%q is not %q", string(w), firstVisit) }
 
+// visitLimit bounds the wait for the first visit once everything is started.
+const visitLimit = 30 * time.Second
+
 // awaitVisit asks until the first visit is counted. The published port's container must have been started: a dial before
 // that leaves the host's neighbour entry unresolved for up to a second.
 func awaitVisit(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, visitLimit)
+	defer cancel()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
 	for {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stackctl.dev/stackctl/internal/orchestrate/doctor"
+	"stackctl.dev/stackctl/internal/doctor"
 	"stackctl.dev/stackctl/internal/termtext"
 )
 

@@ -67,12 +67,10 @@ func (a *app) down(ctx context.Context, o *downOptions, graceGiven bool) error {
 	if err != nil {
 		return err
 	}
-	if a.progress != "quiet" {
-		if plan.Empty() {
-			fmt.Fprintf(a.Err, "nothing to remove: project %q has no containers or networks\n", project)
-		} else {
-			fmt.Fprintf(a.Err, "removed in %s\n", round(time.Since(begin)))
-		}
+	if plan.Empty() {
+		a.tell(fmt.Sprintf("nothing to remove: project %q has no containers or networks", project))
+	} else {
+		a.tell("removed in " + round(time.Since(begin)).String())
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
@@ -17,11 +18,29 @@ func (a *app) printFailure(ctx context.Context, eng *engine.Engine, s *stack.Sta
 		return
 	}
 	for _, card := range orchestrate.Cards(ctx, eng, s.Project.Name) {
+		if a.progress == "json" {
+			_ = json.NewEncoder(a.Err).Encode(struct {
+				Kind string `json:"kind"`
+				orchestrate.Card
+			}{"card", card})
+			continue
+		}
 		fmt.Fprint(a.Err, termtext.SafeLines(card.String()))
 	}
 }
 
 // printInterrupted says what Ctrl-C left behind.
 func (a *app) printInterrupted() {
-	fmt.Fprintln(a.Err, "stackctl: interrupted; the same command goes on from here")
+	a.tell("stackctl: interrupted; the same command goes on from here")
+}
+
+// tell prints a line for people, or an event where programs read along.
+func (a *app) tell(text string) {
+	switch a.progress {
+	case "quiet":
+	case "json":
+		_ = json.NewEncoder(a.Err).Encode(map[string]string{"kind": "message", "detail": text})
+	default:
+		fmt.Fprintln(a.Err, text)
+	}
 }

@@ -79,6 +79,9 @@ func plainLine(e orchestrate.Event) (string, bool) {
 	case orchestrate.EventFailed:
 		return subject + ": failed", true // the error itself ends the command
 	case orchestrate.EventSkipped:
+		if isImageWork(e) {
+			return "", false // a warning says what happens instead
+		}
 		return subject + ": skipped, since a step before it failed", true
 	case orchestrate.EventWarning:
 		return fmt.Sprintf("warning: %s: %s", termtext.Safe(e.Object), termtext.Safe(e.Detail)), true

@@ -40,7 +40,7 @@ func newRoot(s *streams) *cobra.Command {
 			"Docker Engine API.\nThe stack is a Compose file: the embedded one, or yours with --file.",
 		Example: "stackctl up                   # start the stack, wait until it answers, print its URL\n" +
 			"stackctl logs -f              # follow all tiers, merged in time order\n" +
-			"stackctl -p test up --port 0  # another copy beside it, on a free port",
+			"stackctl -p test up --port 8080   # another copy beside it",
 		SilenceErrors: true, SilenceUsage: true,
 		// As in Compose, -f before the verb is the file; after `logs` it means follow.
 		TraverseChildren: true,

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,9 +40,18 @@ func run(ctx context.Context, s *streams, args []string) int {
 	err = cmp.Or(failure, err)
 	code := exitCodeOf(ctx, err)
 	if err != nil && code != exitInterrupted && !errors.Is(err, errSilent) && !errors.As(err, new(exitError)) {
-		fmt.Fprintln(s.Err, "stackctl: "+termtext.SafeLines(err.Error()))
+		printError(s, root, err)
 	}
 	return code
+}
+
+// printError says what failed, in the form that --progress asks for.
+func printError(s *streams, root *cobra.Command, err error) {
+	if style, _ := root.PersistentFlags().GetString("progress"); style == "json" {
+		_ = json.NewEncoder(s.Err).Encode(map[string]string{"kind": "error", "error": err.Error()})
+		return
+	}
+	fmt.Fprintln(s.Err, "stackctl: "+termtext.SafeLines(err.Error()))
 }
 
 // keepError takes the errors of all commands out of fang's hands.

@@ -28,7 +28,7 @@ func newServeCmd(a *app) *cobra.Command {
 			if check {
 				return server.Check(cmd.Context(), config.ListenAddr, "/healthz")
 			}
-			return server.Run(cmd.Context(), config, a.Err)
+			return server.Run(cmd.Context(), config, a.Out)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "ask the web tier of this container whether it is alive, and exit")

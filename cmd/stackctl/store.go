@@ -239,8 +239,8 @@ func (a *app) confirmLoss(ctx context.Context, eng *engine.Engine, project strin
 	if len(volumes) == 0 {
 		return nil
 	}
-	fmt.Fprintf(a.Err, "removing volumes: %s\n", strings.Join(volumes, ", "))
-	fmt.Fprintln(a.Err, "  "+a.lossOf(ctx, eng, project))
+	a.tell("removing volumes: " + strings.Join(volumes, ", "))
+	a.tell("  " + a.lossOf(ctx, eng, project))
 	if yes || !isTerminal(a.In) {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"time"
@@ -171,23 +172,34 @@ func lockProject(ctx context.Context, eng *engine.Engine, project string, show r
 	})
 }
 
+// reachable reports whether the probed port is published where this machine reaches it.
+func reachable(eng *engine.Engine, s *stack.Stack) bool {
+	r := s.Extension.Ready
+	if r == nil {
+		return false
+	}
+	_, published := orchestrate.Published(s, r.Service, r.Port)
+	return published && eng.Local()
+}
+
 // settle is how long a container without a healthcheck has to run to count as up.
 const settle = 500 * time.Millisecond
 
 func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout time.Duration, plan *orchestrate.Plan) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var dial orchestrate.Dialer
-	if !eng.Local() && s.Extension.Store != nil {
-		dial = func(ctx context.Context, address string) (net.Conn, error) {
+	how := orchestrate.Waiting{Settle: settle, Exec: func(ctx context.Context, id string, command []string) (int, error) {
+		return eng.Exec(ctx, id, engine.Exec{Command: command, Out: io.Discard, Err: io.Discard})
+	}}
+	if !reachable(eng, s) && s.Extension.Store != nil {
+		how.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			return eng.DialService(ctx, s.Project.Name, address)
 		}
 	}
-	wait := settle
 	if plan.Empty() {
-		wait = 0
+		how.Settle = 0
 	}
-	err := orchestrate.AwaitReady(limited, eng, s, dial, wait)
+	err := orchestrate.AwaitReady(limited, eng, s, how)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -222,15 +234,13 @@ func (a *app) printPlan(ctx context.Context, eng *engine.Engine, s *stack.Stack,
 
 // reportUp prints the result: the URL to standard output, the rest to standard error.
 func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Duration) {
-	if a.progress != "quiet" {
-		for _, warning := range plan.Warnings {
-			fmt.Fprintln(a.Err, "warning: "+warning)
-		}
-		if plan.Empty() {
-			fmt.Fprintf(a.Err, "nothing changed: %s as described (%s)\n", containers(plan.Kept), round(elapsed))
-		} else {
-			fmt.Fprintf(a.Err, "ready in %s\n", round(elapsed))
-		}
+	for _, warning := range plan.Warnings {
+		a.tell("warning: " + warning)
+	}
+	if plan.Empty() {
+		a.tell(fmt.Sprintf("nothing changed: %s as described (%s)", containers(plan.Kept), round(elapsed)))
+	} else {
+		a.tell("ready in " + round(elapsed).String())
 	}
 	for _, url := range urls(s) {
 		fmt.Fprintln(a.Out, url)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	dockernetwork "github.com/docker/docker/api/types/network"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -277,11 +276,11 @@ func TestEventsOfUp(t *testing.T) {
 	}
 }
 
-// once runs do before the first call of a method, in the engine's place of other hands.
-func once(w *world, method string, do func()) {
+// once runs do before the first call of a method for an object ("" is any): what other hands do meanwhile.
+func once(w *world, method, object string, do func()) {
 	var done atomic.Bool
 	w.Before(func(_ context.Context, c enginetest.Call) error {
-		if c.Method == method && done.CompareAndSwap(false, true) {
+		if c.Method == method && (object == "" || c.Object == object) && done.CompareAndSwap(false, true) {
 			do()
 		}
 		return nil
@@ -290,25 +289,19 @@ func once(w *world, method string, do func()) {
 
 func TestUpPlansAgainOnARace(t *testing.T) {
 	for _, test := range []struct {
-		name, method string
-		other        func(w *world, rival *world)
+		name, method, object string
+		other                func(w *world, rival *world)
 	}{
-		{"the subnet is taken", "NetworkCreate", func(w, _ *world) {
-			w.createNetworkIn("shop_default", w.plannedSubnet())
-		}},
-		{"another up of the project makes the network", "NetworkCreate", func(_, rival *world) { rival.up() }},
-		{"another up of the project makes a container", "ContainerCreate", func(_, rival *world) { rival.up() }},
-		{"a container goes before its start", "ContainerStart", func(w, _ *world) { w.removeContainer("stackctl-redis-1") }},
-		{"the network goes before the start", "ContainerStart", func(w, _ *world) {
-			if networks, err := w.NetworkList(w.Context(), dockernetwork.ListOptions{}); err == nil && len(networks) == 2 {
-				w.removeNetwork("stackctl_default")
-			}
-		}},
+		{"the subnet is taken", "NetworkCreate", "", func(w, _ *world) { w.createNetworkIn("shop_default", w.plannedSubnet()) }},
+		{"another up of the project makes the network", "NetworkCreate", "", func(_, rival *world) { rival.tryUp() }},
+		{"another up of the project makes a container", "ContainerCreate", "", func(_, rival *world) { rival.tryUp() }},
+		{"a container goes before its start", "ContainerStart", "stackctl-redis-1", func(w, _ *world) { w.removeContainer("stackctl-redis-1") }},
+		{"the network goes before the start", "ContainerStart", "", func(w, _ *world) { _ = w.NetworkRemove(w.Context(), "stackctl_default") }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, embedded(t))
 			rival := *w
-			once(w, test.method, func() { test.other(w, &rival) })
+			once(w, test.method, test.object, func() { test.other(w, &rival) })
 			w.up()
 			w.settled()
 		})
@@ -317,7 +310,7 @@ func TestUpPlansAgainOnARace(t *testing.T) {
 
 func TestForeignNameThatAppearsIsAClearError(t *testing.T) {
 	w := newWorld(t, embedded(t))
-	once(w, "ContainerCreate", func() { w.foreign("stackctl-web-1", "shop") })
+	once(w, "ContainerCreate", "stackctl-web-1", func() { w.foreign("stackctl-web-1", "shop") })
 	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
 	if err == nil || !strings.Contains(err.Error(), `a container of that name exists and belongs to project "shop"`) {
 		t.Error(err)

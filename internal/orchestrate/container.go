@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -206,7 +207,7 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 			}
 		case types.VolumeTypeTmpfs:
 			if v.Tmpfs != nil {
-				m.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: int64(v.Tmpfs.Size)}
+				m.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: int64(v.Tmpfs.Size), Mode: os.FileMode(v.Tmpfs.Mode)}
 			}
 		case types.VolumeTypeBind:
 			if v.Bind != nil && bool(v.Bind.CreateHostPath) {
@@ -221,6 +222,9 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 	}
 	if r.service.ReadOnly {
 		for _, dir := range r.configDirs() {
+			if dir == "/" {
+				return nil, nil, fmt.Errorf("mounting the configs of service %q: its root is read-only; give each config a target in a folder of its own", r.service.Name)
+			}
 			mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 		}
 	}

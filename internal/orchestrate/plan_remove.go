@@ -24,14 +24,14 @@ func (p *planner) remove(c Container, cause string, after ...int) int {
 func (p *planner) planLeavers(order []string) {
 	for _, name := range order {
 		for _, c := range p.observed.of(name) {
-			if !p.isReplica(c) && p.onKeptNetworks(c) {
+			if !p.isReplica(c) {
 				p.remove(c, "service "+strconv.Quote(name)+" has "+strconv.Itoa(len(p.decisions[name]))+" replicas", p.reloadOps...)
 			}
 		}
 	}
 	var orphans []string
 	for _, c := range p.observed.Containers {
-		if !p.isOrphan(c) || !p.onKeptNetworks(c) {
+		if _, gone := p.removeOps[c.ID]; gone || !p.isOrphan(c) {
 			continue
 		}
 		if p.options.RemoveOrphans {
@@ -81,16 +81,6 @@ func (p *planner) isOrphan(c Container) bool {
 // isReplica reports whether the container was found to be one of its service's wanted replicas.
 func (p *planner) isReplica(c Container) bool {
 	return slices.ContainsFunc(p.decisions[c.Service], func(d decision) bool { return d.old != nil && d.old.ID == c.ID })
-}
-
-// onKeptNetworks is false for containers that are removed with a network already.
-func (p *planner) onKeptNetworks(c Container) bool {
-	for key := range p.renewed {
-		if _, ok := c.Addresses[p.stack.Project.Networks[key].Name]; ok {
-			return false
-		}
-	}
-	return true
 }
 
 // freeName removes a container of the project that has the replica's name but is another service's, if it may go.

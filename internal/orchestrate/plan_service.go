@@ -1,13 +1,11 @@
 package orchestrate
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"

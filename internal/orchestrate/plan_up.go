@@ -180,7 +180,7 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	case "dead", "removing":
 		return replace, "it is " + c.State, nil
 	}
-	if isDone(d.service, *c) {
+	if Done(d.service, *c) {
 		return keep, "", nil
 	}
 	return start, "it is stopped (" + c.Status + ")", nil

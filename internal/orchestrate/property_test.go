@@ -222,7 +222,7 @@ func (w *world) checkDown(volumes bool) {
 	w.Before(func(_ context.Context, c enginetest.Call) error {
 		if c.Method == "ContainerStop" && slices.Contains(others, c.Object) {
 			for _, front := range fronts {
-				if w.Has(front) && w.State(front) == "running" {
+				if w.State(front) == "running" {
 					return fmt.Errorf("%s was told to stop while %s ran", c.Object, front)
 				}
 			}

@@ -28,25 +28,35 @@ type NotReadyError struct {
 
 func (e *NotReadyError) Error() string { return "waiting until the stack is ready: " + e.Reason }
 
+// Waiting says how AwaitReady looks at a stack.
+type Waiting struct {
+	// Dial reaches the probed port from inside the project; nil where it is published to this machine.
+	Dial Dialer
+	// Settle is how long a container without a healthcheck has to run to count as up: programs that find their
+	// configuration wrong end within it.
+	Settle time.Duration
+	// Exec runs a healthcheck now instead of waiting for the engine to: its interval is seconds. nil leaves it to the engine.
+	Exec func(ctx context.Context, id string, command []string) (exitCode int, err error)
+}
+
 // maxRestarts is how often a container may be restarted while it is waited for: the engine doubles its pauses, so that
 // five restarts give a container some three seconds to find what it misses.
 const maxRestarts = 5
 
 // AwaitReady waits until the stack works: until the probe that goes through every tier has answered, or, for a stack
 // without one, until every container runs and is healthy or has done its work. It gives up early on a container that
-// has stopped for good. A container that has no healthcheck counts as up when it has run for settle: programs that find
-// their configuration wrong end within it.
-func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, dial Dialer, settle time.Duration) error {
+// has stopped for good.
+func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	watched := make(chan error, 1)
-	go func() { watched <- watch(ctx, r, s, settle) }()
+	go func() { watched <- watch(ctx, r, s, w) }()
 	if s.Extension.Ready == nil {
 		return deadlineReason(<-watched, "")
 	}
 	last := &lastAnswer{}
 	probed := make(chan error, 1)
-	go func() { probed <- probe(ctx, s, dial, last) }()
+	go func() { probed <- probe(ctx, s, w.Dial, last) }()
 	var err error
 	select { // whichever comes first: the answer, or a container that makes waiting pointless
 	case err = <-probed:
@@ -86,6 +96,7 @@ func probe(ctx context.Context, s *stack.Stack, dial Dialer, last *lastAnswer) e
 		if err != nil {
 			return false, err
 		}
+		request.Header.Set("User-Agent", "stackctl")
 		response, err := client.Do(request)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -117,12 +128,8 @@ func probeTarget(s *stack.Stack, dial Dialer) (url string, transport *http.Trans
 // Published returns the host:port under which a service's port is published.
 func Published(s *stack.Stack, service string, port uint32) (string, bool) {
 	for _, p := range s.Project.Services[service].Ports {
-		if p.Target == port && p.Published != "" {
-			host := p.HostIP
-			if isAny(host) {
-				host = "127.0.0.1"
-			}
-			return net.JoinHostPort(host, p.Published), true
+		if p.Target == port && p.Published != "" && p.Published != "0" {
+			return hostPort(p.HostIP, p.Published), true
 		}
 	}
 	return "", false
@@ -130,7 +137,7 @@ func Published(s *stack.Stack, service string, port uint32) (string, bool) {
 
 // watch looks at the project's containers until one has stopped for good or ctx ends; without a probe to wait for, also
 // until all are up.
-func watch(ctx context.Context, r Reader, s *stack.Stack, settle time.Duration) error {
+func watch(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error {
 	probed := s.Extension.Ready != nil
 	var upSince time.Time
 	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
@@ -144,6 +151,9 @@ func watch(ctx context.Context, r Reader, s *stack.Stack, settle time.Duration) 
 				continue
 			}
 			ok, err := settled(ctx, r, c, probed)
+			if err == nil && !ok && c.Health == "starting" {
+				ok = w.healthy(ctx, r, c)
+			}
 			if err != nil {
 				return false, err
 			}
@@ -160,7 +170,7 @@ func watch(ctx context.Context, r Reader, s *stack.Stack, settle time.Duration) 
 		if upSince.IsZero() {
 			upSince = time.Now()
 		}
-		return !probed && time.Since(upSince) >= settle, nil
+		return !probed && time.Since(upSince) >= w.Settle, nil
 	})
 }
 
@@ -189,6 +199,23 @@ func settled(ctx context.Context, r Reader, c Container, probed bool) (bool, err
 		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", c.Name, exitText(info.State), info.RestartCount)}
 	}
 	return false, nil
+}
+
+// healthy runs the container's own healthcheck.
+func (w Waiting) healthy(ctx context.Context, r Reader, c Container) bool {
+	if w.Exec == nil {
+		return false
+	}
+	info, err := r.ContainerInspect(ctx, c.ID)
+	if err != nil || info.Config.Healthcheck == nil || len(info.Config.Healthcheck.Test) < 2 {
+		return false
+	}
+	command := info.Config.Healthcheck.Test[1:]
+	if info.Config.Healthcheck.Test[0] == "CMD-SHELL" {
+		command = []string{"/bin/sh", "-c", command[0]}
+	}
+	code, err := w.Exec(ctx, c.ID, command)
+	return err == nil && code == 0
 }
 
 func exitText(state *container.State) string {

@@ -79,8 +79,8 @@ func (a waitContainer) fulfilled(state *container.State, restart container.Resta
 	return state.Health.Status == container.Healthy, nil
 }
 
-// isDone reports whether a stopped container has done its work: it ended with 0 and nothing is to restart it.
-func isDone(svc types.ServiceConfig, c Container) bool {
+// Done reports whether a stopped container has done its work: it ended with 0 and nothing is to restart it.
+func Done(svc types.ServiceConfig, c Container) bool {
 	return c.State == "exited" && exitCode(c.Status) == 0 && (svc.Restart == "" || svc.Restart == "no" || svc.Restart == "on-failure")
 }
 

@@ -52,7 +52,7 @@ type ServiceExtension struct {
 	Build string `mapstructure:"build" yaml:"build,omitempty" json:"build,omitempty"`
 	// Upstreams is the config whose `upstream` blocks list the replicas of the services they are named after.
 	Upstreams string `mapstructure:"upstreams" yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
-	// Reload is the signal that makes a running container read its changed configs.
+	// Reload is the signal that makes a running container read its changed configs; with Upstreams, SIGHUP unless said.
 	Reload string `mapstructure:"reload" yaml:"reload,omitempty" json:"reload,omitempty"`
 	// Host says how to make the image from this host's programs where no registry answers.
 	Host *HostImage `mapstructure:"host" yaml:"host,omitempty" json:"host,omitempty"`

@@ -11,7 +11,7 @@ import (
 // supportedServiceKeys are the keys of a service that are honoured. Whatever is not here is an error, never ignored;
 // so is a key that a later Compose specification adds.
 var supportedServiceKeys = []string{
-	"attach", "build", "cap_add", "cap_drop", "command", "configs", "container_name", "cpus", "depends_on", "deploy",
+	"build", "cap_add", "cap_drop", "command", "configs", "container_name", "cpus", "depends_on", "deploy",
 	"dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file", "environment", "expose", "extends",
 	"extra_hosts", "group_add", "healthcheck", "hostname", "image", "init", "labels", "logging", "mem_limit",
 	"mem_reservation", "networks", "pids_limit", "platform", "ports", "profiles", "pull_policy", "read_only", "restart",
@@ -36,6 +36,8 @@ var unsupportedPaths = []string{
 	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
 	"services.*.networks.*.priority", "services.*.networks.*.use_service_name_alias",
 	"services.*.volumes.[].image", "services.*.volumes.[].consistency", "services.*.volumes.[].volume.subpath",
+	"services.*.volumes.[].volume.labels", "services.*.volumes.[].bind.propagation", "services.*.volumes.[].bind.selinux",
+	"services.*.volumes.[].bind.recursive", "networks.*.ipam.options", "services.*.deploy.mode",
 	"services.*.depends_on.*.restart",
 	"configs.*.template_driver", "configs.*.external", "networks.*.enable_ipv6", "networks.*.enable_ipv4",
 }

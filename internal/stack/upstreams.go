@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	upstreamOpen = regexp.MustCompile(`^\s*upstream\s+([A-Za-z0-9_.-]+)\s*\{`)
+	upstreamOpen = regexp.MustCompile(`^\s*upstream\s+[A-Za-z0-9_.-]+\s*(\{|#|$)`)
 	serverLine   = regexp.MustCompile(`^(\s*server\s+)([A-Za-z0-9_.-]+)(:\d+)?(\s[^;]*)?;(.*)$`)
 )
 
@@ -21,7 +21,7 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 		text := strings.TrimRight(line, "\r\n")
 		switch {
 		case upstreamOpen.MatchString(text):
-			inside = true
+			inside = !strings.Contains(text, "}") // a block on one line is left alone
 		case inside && strings.HasPrefix(strings.TrimSpace(text), "}"):
 			inside = false
 		}

@@ -3,7 +3,7 @@ package enginetest
 import "github.com/docker/docker/api/types/container"
 
 // What follows happens in a real engine by itself or by other hands: tests make it happen. It is not counted as a call.
-// All of it panics where there is no such container, so that a test's mistake is seen.
+// Nearly all of it panics where there is no such container, so that a test's mistake is seen.
 
 func (e *Engine) must(name string, do func(*box)) {
 	e.mu.Lock()
@@ -87,10 +87,15 @@ func (e *Engine) Address(name, network string) (address string) {
 	return address
 }
 
-// State returns the container's state.
-func (e *Engine) State(name string) (state string) {
-	e.must(name, func(c *box) { state = c.state })
-	return state
+// State returns the container's state, "" when there is none.
+func (e *Engine) State(name string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, err := e.find(name)
+	if err != nil {
+		return ""
+	}
+	return c.state
 }
 
 // Has reports whether there is a container of the name.

@@ -35,6 +35,7 @@ type Engine interface {
 	Reader
 	ImagePull(ctx context.Context, ref string, options image.PullOptions) (io.ReadCloser, error)
 	ImageBuild(ctx context.Context, content io.Reader, options build.ImageBuildOptions) (build.ImageBuildResponse, error)
+	ImageRemove(ctx context.Context, id string, options image.RemoveOptions) ([]image.DeleteResponse, error)
 	ServerVersion(ctx context.Context) (dockertypes.Version, error)
 }
 
@@ -191,11 +192,12 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 		}
 		return makeFromHost(ctx, e, svc, res, o, sink)
 	}
-	if res.ID != "" && o.Pull != "always" {
+	policy := pullPolicy(svc, o)
+	if res.ID != "" && policy != types.PullPolicyAlways {
 		return res, nil
 	}
-	if o.Pull == "never" {
-		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.New("it is not present and --pull is never")}
+	if policy == types.PullPolicyNever {
+		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.New("it is not present and the pull policy is never")}
 	}
 	pulled, pullErr := pull(ctx, e, res, svc.Platform, sink)
 	switch {
@@ -215,6 +217,14 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.Join(pullErr, hostErr)}
 	}
 	return made, nil
+}
+
+// pullPolicy is what the flag says, else what the service says, else missing.
+func pullPolicy(svc types.ServiceConfig, o Options) string {
+	if o.Pull != "" && o.Pull != types.PullPolicyMissing {
+		return o.Pull
+	}
+	return cmp.Or(svc.PullPolicy, types.PullPolicyMissing)
 }
 
 func warn(sink orchestrate.Sink, res Resolution, text string) {

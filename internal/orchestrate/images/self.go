@@ -3,6 +3,7 @@ package images
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"debug/elf"
@@ -14,9 +15,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/stack"
@@ -35,7 +39,15 @@ func selfRef(name string, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return name + ":" + sum[:12], nil
+	return repository(name) + ":" + sum[:12], nil
+}
+
+// repository is an image's name without its tag.
+func repository(name string) string {
+	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
+		return name[:i]
+	}
+	return name
 }
 
 // DigestBinary returns the SHA-256, in hex, of the stackctl at path; "" is the running one.
@@ -86,8 +98,12 @@ func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o 
 	if err != nil {
 		return res, work.failed(err)
 	}
-	name, _, _ := strings.Cut(res.Ref, ":")
-	return work.build(ctx, e, res, content, build.ImageBuildOptions{Tags: []string{res.Ref, name + ":latest"}})
+	name := repository(res.Ref)
+	built, err := work.build(ctx, e, res, content, build.ImageBuildOptions{Tags: []string{res.Ref, name + ":latest"}})
+	if err == nil {
+		prune(ctx, e, name)
+	}
+	return built, err
 }
 
 // build runs one build and says what came of it.
@@ -178,4 +194,21 @@ func staticBinary(path string) ([]byte, error) {
 		}
 	}
 	return data, nil
+}
+
+// keptImages is how many builds of the web image stay: the newest, and some to go back to.
+const keptImages = 5
+
+// prune removes older builds of an image. The engine refuses to remove one that a container uses, and that is right.
+func prune(ctx context.Context, e Engine, name string) {
+	list, err := e.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", name))})
+	if err != nil {
+		return
+	}
+	slices.SortFunc(list, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
+	for _, old := range list[min(keptImages, len(list)):] {
+		for _, tag := range old.RepoTags {
+			_, _ = e.ImageRemove(ctx, tag, image.RemoveOptions{})
+		}
+	}
 }

@@ -24,7 +24,9 @@ const stallLimit = 30 * time.Second
 
 // pull gets the image from its registry.
 func pull(ctx context.Context, e Engine, res Resolution, platform string, sink orchestrate.Sink) (Resolution, error) {
-	work := newWork(sink, "pull image", res)
+	wanted := res
+	wanted.Ref = res.Wanted
+	work := newWork(sink, "pull image", wanted)
 	auth, err := credentials(res.Wanted)
 	if err != nil {
 		return res, work.failed(err)
@@ -34,6 +36,7 @@ func pull(ctx context.Context, e Engine, res Resolution, platform string, sink o
 	})
 	if err != nil {
 		// A registry that is not there is no failure yet: the caller may have another way.
+		work.send(orchestrate.EventSkipped, "")
 		return res, fmt.Errorf("pulling image %q: %w", res.Wanted, err)
 	}
 	info, err := e.ImageInspect(ctx, res.Wanted)

@@ -25,6 +25,9 @@ func checkPorts(ctx context.Context, eng *engine.Engine, s *stack.Stack, observe
 			if !ok || p.Protocol == "udp" {
 				continue
 			}
+			if ours, published := observed.PublishedAt(name, p.Target); published {
+				address = ours // another --port than this run's
+			}
 			checks = append(checks, checkPort(ctx, eng, address, observed))
 		}
 	}

@@ -83,7 +83,7 @@ func Run(ctx context.Context, x Examination, report func(Check)) (broken int, er
 	for _, c := range checkContainers(observed, x.Stack) {
 		tell(c)
 	}
-	for _, hop := range hops(eng, x.Stack) {
+	for _, hop := range hops(eng, x.Stack, observed) {
 		tell(limited(ctx, hop))
 	}
 	return broken, ctx.Err()
@@ -150,7 +150,7 @@ func checkContainers(observed *orchestrate.Observed, s *stack.Stack) []Check {
 		check := Check{Name: "container " + c.Name, Verdict: OK, Detail: c.Status}
 		if _, wanted := s.Project.Services[c.Service]; !wanted && !c.OneOff {
 			check.Verdict, check.Next = Note, "its service is not in the Compose file; `stackctl up --remove-orphans` removes it"
-		} else if c.State != "running" || c.Health == "unhealthy" {
+		} else if !orchestrate.Done(s.Project.Services[c.Service], c) && (c.State != "running" || c.Health == "unhealthy") {
 			check.Verdict, check.Next = Broken, "`stackctl logs "+c.Service+"` says why; `stackctl up` starts it"
 		}
 		checks = append(checks, check)

@@ -18,21 +18,21 @@ import (
 )
 
 // hops lists the checks of a running stack: each hop of a request, and the names that the tiers call each other by.
-func hops(eng *engine.Engine, s *stack.Stack) []func(context.Context) Check {
+func hops(eng *engine.Engine, s *stack.Stack, observed *orchestrate.Observed) []func(context.Context) Check {
 	project := s.Project.Name
 	var checks []func(context.Context) Check
 	if r := s.Extension.Ready; r != nil {
-		dial := frontDialer(eng, s)
+		dial := frontDialer(eng, s, observed)
 		checks = append(checks,
 			func(ctx context.Context) Check { return checkFront(ctx, r.Service, dial) },
-			func(ctx context.Context) Check {
-				return checkHTTP(ctx, fmt.Sprintf("hop host -> %s -> its upstream", r.Service), "/healthz", dial)
-			},
 			func(ctx context.Context) Check {
 				return checkHTTP(ctx, "hop through every tier", r.Path, dial)
 			})
 	}
 	if st := s.Extension.Store; st != nil {
+		for _, upstream := range upstreams(s) {
+			checks = append(checks, func(ctx context.Context) Check { return checkUpstream(ctx, eng, project, upstream) })
+		}
 		checks = append(checks,
 			func(ctx context.Context) Check { return checkStore(ctx, eng, project, st) },
 			func(ctx context.Context) Check { return checkNames(ctx, eng, s) })
@@ -43,9 +43,9 @@ func hops(eng *engine.Engine, s *stack.Stack) []func(context.Context) Check {
 type dialer func(ctx context.Context) (net.Conn, error)
 
 // frontDialer reaches the front through its published port or, on another machine, through the tunnel.
-func frontDialer(eng *engine.Engine, s *stack.Stack) dialer {
+func frontDialer(eng *engine.Engine, s *stack.Stack, observed *orchestrate.Observed) dialer {
 	r := s.Extension.Ready
-	if address, ok := orchestrate.Published(s, r.Service, r.Port); ok && eng.Local() {
+	if address, ok := observed.PublishedAt(r.Service, r.Port); ok && eng.Local() {
 		return func(ctx context.Context) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		}
@@ -82,29 +82,7 @@ func checkFront(ctx context.Context, service string, dial dialer) Check {
 
 func checkHTTP(ctx context.Context, name, path string, dial dialer) Check {
 	check := Check{Name: name, Verdict: Broken, Next: "`stackctl logs --tail 20` shows what the tiers say"}
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
-	get := func() (string, int, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
-		if err != nil {
-			return "", 0, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return "", 0, err
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(response.Body, 200))
-		return strings.TrimSpace(string(body)), response.StatusCode, err
-	}
-	if _, _, err := get(); err != nil { // the first one opens the connection
-		check.Detail = err.Error()
-		return check
-	}
-	begin := time.Now()
-	body, status, err := get()
-	latency := time.Since(begin)
+	status, body, latency, err := timedGet(ctx, path, dial)
 	switch {
 	case err != nil:
 		check.Detail = err.Error()
@@ -114,6 +92,31 @@ func checkHTTP(ctx context.Context, name, path string, dial dialer) Check {
 		return check
 	}
 	return Check{Name: name, Verdict: OK, Latency: latency, Detail: fmt.Sprintf("GET %s answers %d", path, status)}
+}
+
+// timedGet asks twice over one connection, and times the second: the first one opens the connection.
+func timedGet(ctx context.Context, path string, dial dialer) (status int, body string, latency time.Duration, err error) {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	for range 2 {
+		begin := time.Now()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+		if err != nil {
+			return 0, "", 0, err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return 0, "", 0, err
+		}
+		text, err := io.ReadAll(io.LimitReader(response.Body, 200))
+		_ = response.Body.Close()
+		if err != nil {
+			return 0, "", 0, err
+		}
+		status, body, latency = response.StatusCode, strings.TrimSpace(string(text)), time.Since(begin)
+	}
+	return status, body, latency, nil
 }
 
 func checkStore(ctx context.Context, eng *engine.Engine, project string, st *stack.Store) Check {
@@ -150,4 +153,40 @@ func checkNames(ctx context.Context, eng *engine.Engine, s *stack.Stack) Check {
 		return check
 	}
 	return Check{Name: check.Name, Verdict: OK, Latency: time.Since(begin), Detail: strings.Join(found, ", ")}
+}
+
+// upstream is a port that a service behind the front listens on.
+type upstream struct {
+	service string
+	port    string
+}
+
+// upstreams lists the exposed ports of the services that a front's `upstream` blocks name.
+func upstreams(s *stack.Stack) []upstream {
+	var found []upstream
+	for _, front := range s.Project.Services {
+		config, ok := s.Upstreams(front)
+		if !ok {
+			continue
+		}
+		for _, name := range s.Project.ServiceNames() {
+			svc := s.Project.Services[name]
+			if len(svc.Expose) > 0 && strings.Contains(s.Project.Configs[config].Content, "server "+name+":") {
+				found = append(found, upstream{service: name, port: svc.Expose[0]})
+			}
+		}
+	}
+	return found
+}
+
+// checkUpstream asks a service from inside the project; whatever it answers, it is there.
+func checkUpstream(ctx context.Context, eng *engine.Engine, project string, u upstream) Check {
+	name := fmt.Sprintf("hop to %s:%s", u.service, u.port)
+	status, _, latency, err := timedGet(ctx, "/", func(ctx context.Context) (net.Conn, error) {
+		return eng.DialService(ctx, project, net.JoinHostPort(u.service, u.port))
+	})
+	if err != nil {
+		return Check{Name: name, Verdict: Broken, Detail: err.Error(), Next: "`stackctl logs " + u.service + "` may say why"}
+	}
+	return Check{Name: name, Verdict: OK, Latency: latency, Detail: fmt.Sprintf("GET / answers %d", status)}
 }

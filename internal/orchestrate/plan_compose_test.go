@@ -1,0 +1,309 @@
+package orchestrate_test
+
+import (
+	"strings"
+	"testing"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+)
+
+// ordered is a user's file: no x-stackctl, and all three conditions.
+const ordered = `
+services:
+  app:
+    image: app
+    depends_on:
+      db: {condition: service_healthy}
+      migrate: {condition: service_completed_successfully}
+      cache: {condition: service_started}
+  worker:
+    image: app
+    depends_on:
+      db: {condition: service_healthy}
+  db:
+    image: db
+    healthcheck: {test: [CMD, check]}
+  migrate:
+    image: app
+    depends_on:
+      db: {condition: service_healthy}
+  cache: {image: cache}
+`
+
+func TestPlanFollowsDependsOn(t *testing.T) {
+	w := newWorld(t, compose(t, ordered))
+	wantPlan(t, w.plan(), `
+ 1 create network p_default: it does not exist
+ 2 create container p-cache-1: it does not exist
+ 3 start container p-cache-1: it does not exist (after 1, 2)
+ 4 create container p-db-1: it does not exist
+ 5 start container p-db-1: it does not exist (after 1, 4)
+ 6 create container p-migrate-1: it does not exist
+ 7 await container p-db-1: service "migrate" depends on it: service_healthy (after 5)
+ 8 start container p-migrate-1: it does not exist (after 1, 6, 7)
+ 9 create container p-app-1: it does not exist
+10 await container p-migrate-1: service "app" depends on it: service_completed_successfully (after 8)
+11 start container p-app-1: it does not exist (after 1, 3, 7, 9, 10)
+12 create container p-worker-1: it does not exist
+13 start container p-worker-1: it does not exist (after 1, 7, 12)`)
+	w.Run("p-migrate-1", enginetest.Program{Ends: true})
+	w.up()
+	w.settled()
+
+	w.Exit("p-app-1", 1)
+	wantPlan(t, w.plan(), `
+ 1 await container p-db-1: service "app" depends on it: service_healthy
+ 2 await container p-migrate-1: service "app" depends on it: service_completed_successfully
+ 3 start container p-app-1: it is stopped (Exited (1) 3 seconds ago) (after 1, 2)`)
+	w.up()
+	w.settled()
+}
+
+func TestFailedDependencies(t *testing.T) {
+	for _, test := range []struct {
+		name, container string
+		program         enginetest.Program
+		want            string
+	}{
+		{"ends with an error", "p-migrate-1", enginetest.Program{Ends: true, Code: 3}, `awaiting container "p-migrate-1": dependency failed to start: container p-migrate-1 exited (3)`},
+		{"unhealthy", "p-db-1", enginetest.Program{Health: "unhealthy"}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 is unhealthy`},
+		{"ends while it is to be healthy", "p-db-1", enginetest.Program{Ends: true}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 exited (0)`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, compose(t, ordered))
+			w.Run(test.container, test.program)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+			if state := w.State("p-app-1"); state != "created" {
+				t.Errorf("app was started all the same: it is %s", state)
+			}
+			if state := w.State("p-cache-1"); state != "running" {
+				t.Errorf("cache, which waits for nothing, is %s", state)
+			}
+		})
+	}
+}
+
+func TestOptionalDependencyMayFail(t *testing.T) {
+	w := newWorld(t, compose(t, `
+services:
+  app: {image: app, depends_on: {db: {condition: service_healthy, required: false}}}
+  db: {image: db, healthcheck: {test: [CMD, check]}}
+`))
+	w.Run("p-db-1", enginetest.Program{Health: "unhealthy"})
+	w.up()
+	w.settled()
+}
+
+func TestDependencyWithoutHealthcheck(t *testing.T) {
+	w := newWorld(t, compose(t, "services: {app: {image: app, depends_on: {db: {condition: service_healthy}}}, db: {image: db}}\n"))
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	if err == nil || !strings.Contains(err.Error(), "p-db-1 has no healthcheck; give it one") {
+		t.Error(err)
+	}
+}
+
+func TestNameThatMovesToAnotherService(t *testing.T) {
+	w := newWorld(t, compose(t, "services: {old: {image: a, container_name: fixed}}\n"))
+	w.up()
+	w.use(compose(t, "services: {new: {image: a, container_name: fixed}}\n"))
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	want := `creating container "fixed": a container of that name exists and belongs to service "old" of this project; remove it with --remove-orphans or docker rm fixed`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	removing := orchestrate.PlanOptions{RemoveOrphans: true}
+	wantPlan(t, w.plan(removing), `
+ 1 stop container fixed: service "new" needs its name
+ 2 remove container fixed: service "new" needs its name (after 1)
+ 3 create container fixed: it does not exist (after 2)
+ 4 start container fixed: it does not exist (after 3)`)
+	w.up(removing)
+	w.settled()
+}
+
+func TestTwoNetworks(t *testing.T) {
+	const file = "services: {a: {image: a, networks: [back, front]}, b: {image: b, networks: [back]}}\n"
+	w := newWorld(t, compose(t, file+"networks: {back: {}, front: {}}\n"))
+	wantPlan(t, w.plan(), `
+ 1 create network p_back: it does not exist
+ 2 create network p_front: it does not exist
+ 3 create container p-a-1: it does not exist
+ 4 connect container p-a-1 to p_front: it does not exist (after 2, 3)
+ 5 start container p-a-1: it does not exist (after 1, 3, 4)
+ 6 create container p-b-1: it does not exist
+ 7 start container p-b-1: it does not exist (after 1, 6)`)
+	w.up()
+	w.settled()
+	for _, network := range []string{"p_back", "p_front"} {
+		if w.Address("p-a-1", network) == "" {
+			t.Errorf("a is not on %s", network)
+		}
+	}
+	w.use(compose(t, file+"networks: {back: {internal: true}, front: {internal: true}}\n"))
+	wantPlan(t, w.plan(), `
+ 1 stop container p-a-1: network "p_back" is made anew
+ 2 remove container p-a-1: network "p_back" is made anew (after 1)
+ 3 stop container p-b-1: network "p_back" is made anew
+ 4 remove container p-b-1: network "p_back" is made anew (after 3)
+ 5 remove network p_back: its configuration changed (after 2, 4)
+ 6 create network p_back: its configuration changed (after 5)
+ 7 remove network p_front: its configuration changed (after 2)
+ 8 create network p_front: its configuration changed (after 7)
+ 9 create container p-a-1: network "back" is made anew: its configuration changed (after 2)
+10 connect container p-a-1 to p_front: network "back" is made anew: its configuration changed (after 8, 9)
+11 start container p-a-1: network "back" is made anew: its configuration changed (after 6, 9, 10)
+12 create container p-b-1: network "back" is made anew: its configuration changed (after 4)
+13 start container p-b-1: network "back" is made anew: its configuration changed (after 6, 12)`)
+	w.up()
+	w.settled()
+}
+
+func TestServiceJoinsNetworkThatChanges(t *testing.T) {
+	w := newWorld(t, compose(t, "services: {a: {image: a, networks: [one]}, b: {image: b, networks: [two]}}\nnetworks: {one: {}, two: {}}\n"))
+	w.up()
+	w.use(compose(t, "services: {a: {image: a, networks: [two]}, b: {image: b, networks: [two]}}\nnetworks: {one: {}, two: {internal: true}}\n"))
+	w.up()
+	w.settled()
+}
+
+func TestFixedAddressOfTheComposeFile(t *testing.T) {
+	w := newWorld(t, compose(t, `
+services:
+  a: {image: a, networks: {n: {ipv4_address: 10.44.0.9}, m: {ipv4_address: 10.45.0.77}}}
+  b: {image: b, networks: [n]}
+networks:
+  n: {ipam: {config: [{subnet: 10.44.0.0/24}]}}
+  m: {ipam: {config: [{subnet: 10.45.0.0/24}]}}
+`))
+	w.up()
+	w.settled()
+	if n, m := w.Address("p-a-1", "p_n"), w.Address("p-a-1", "p_m"); n != "10.44.0.9" || m != "10.45.0.77" {
+		t.Errorf("a is at %s and %s", n, m)
+	}
+}
+
+func TestReplicasKeepTheirAddresses(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {web: {deploy: {replicas: 3}}}"))
+	w.up()
+	before := w.addresses("web")
+	w.use(embedded(t, "services: {web: {deploy: {replicas: 3}, mem_limit: 256m}}"))
+	w.Exit("stackctl-web-2", 1)
+	w.removeContainer("stackctl-web-3")
+	w.up()
+	w.settled()
+	for i, address := range w.addresses("web")[:2] {
+		if address != before[i] {
+			t.Errorf("web-%d moved from %s to %s", i+1, before[i], address)
+		}
+	}
+}
+
+func TestConfigOfServiceThatDoesNotReload(t *testing.T) {
+	file := func(content string) string {
+		return "services: {a: {image: a, configs: [{source: c, target: /opt/app/etc/c.conf}]}}\nconfigs: {c: {content: '" + content + "'}}\n"
+	}
+	w := newWorld(t, compose(t, file("one")))
+	w.up() // into a folder that the image lacks
+	w.settled()
+	w.use(compose(t, file("two")))
+	wantPlan(t, w.plan(), `
+ 1 stop container p-a-1: config "/opt/app/etc/c.conf" changed
+ 2 remove container p-a-1: config "/opt/app/etc/c.conf" changed (after 1)
+ 3 create container p-a-1: config "/opt/app/etc/c.conf" changed (after 2)
+ 4 write files p-a-1:/opt/app/etc/c.conf: config "/opt/app/etc/c.conf" changed (after 3)
+ 5 start container p-a-1: config "/opt/app/etc/c.conf" changed (after 4)`)
+	w.Pause("p-a-1")
+	wantPlan(t, w.plan(), `
+ 1 remove container p-a-1: config "/opt/app/etc/c.conf" changed
+ 2 create container p-a-1: config "/opt/app/etc/c.conf" changed (after 1)
+ 3 write files p-a-1:/opt/app/etc/c.conf: config "/opt/app/etc/c.conf" changed (after 2)
+ 4 start container p-a-1: config "/opt/app/etc/c.conf" changed (after 3)`)
+	w.up()
+	w.settled()
+}
+
+// A front that names no signal gets nginx's: without one, each change of its upstreams would restart it.
+func TestFrontWithoutReloadSignal(t *testing.T) {
+	file := func(replicas string) string {
+		return `
+services:
+  proxy: {image: a, x-stackctl: {upstreams: c}, configs: [{source: c, target: /etc/c.conf}]}
+  web: {image: b, scale: ` + replicas + `}
+configs: {c: {content: "upstream web {\n  server web:80;\n}\n"}}
+`
+	}
+	w := newWorld(t, compose(t, file("1")))
+	w.up()
+	w.settled()
+	w.use(compose(t, file("2")))
+	w.up()
+	w.settled()
+	if read := w.Read("p-proxy-1", "/etc/c.conf"); strings.Count(read, "server 10.") != 2 {
+		t.Errorf("the proxy read:\n%s", read)
+	}
+}
+
+// A container that restarts over and over, because of its config perhaps, gets the new one without being signalled.
+func TestConfigOfRestartingContainer(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	w.Restarting("stackctl-nginx-1", 4)
+	w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
+	w.up()
+	if !strings.Contains(w.File("stackctl-nginx-1", conf), "worker_connections 1024") {
+		t.Error("the new config was not written")
+	}
+	w.settled()
+}
+
+// The address that a container was created with may be of a subnet that its network did not get after all.
+func TestContainerCreatedForAnotherSubnet(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.failing("NetworkCreate", func() { w.tryUp() })
+	w.createNetworkIn("other_default", w.plannedSubnet())
+	w.up()
+	w.settled()
+}
+
+func TestPortThatMovesToAnotherService(t *testing.T) {
+	const moved = "services: {a: {image: a}, b: {image: b, ports: ['80:80']}}\n"
+	w := newWorld(t, compose(t, "services: {a: {image: a, ports: ['127.0.0.1:80:80']}, b: {image: b}}\n"))
+	w.up()
+	w.use(compose(t, moved))
+	w.up()
+	w.settled()
+	w.use(compose(t, "services: {a: {image: a, ports: ['127.0.0.1:80:80']}, b: {image: b}}\n"))
+	w.up() // the port goes to a service that is planned before the one that has it
+	w.settled()
+	w.use(compose(t, "services: {c: {image: b, ports: ['80:80']}}\n"))
+	removing := orchestrate.PlanOptions{RemoveOrphans: true}
+	wantPlan(t, w.plan(removing), `
+ 1 create container p-c-1: it does not exist
+ 2 stop container p-a-1: service "c" needs its port or address
+ 3 remove container p-a-1: service "c" needs its port or address (after 2)
+ 4 start container p-c-1: it does not exist (after 1, 3)
+ 5 stop container p-b-1: service "b" is not in the Compose file
+ 6 remove container p-b-1: service "b" is not in the Compose file (after 5)`)
+	w.up(removing)
+	w.settled()
+}
+
+func TestAddressThatMovesToAnotherService(t *testing.T) {
+	file := func(a, b string) string {
+		return `
+services:
+  a: {image: a, networks: {n: {ipv4_address: ` + a + `}}}
+  b: {image: b, networks: {n: {ipv4_address: ` + b + `}}}
+networks: {n: {ipam: {config: [{subnet: 10.44.0.0/24}]}}}
+`
+	}
+	w := newWorld(t, compose(t, file("10.44.0.8", "10.44.0.9")))
+	w.up()
+	w.use(compose(t, file("10.44.0.9", "10.44.0.8")))
+	w.up()
+	w.settled()
+}
