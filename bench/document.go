@@ -36,5 +36,12 @@ func (r *report) document() string {
 
 // command is how this measurement was asked for.
 func (r *report) command() string {
-	return strings.Join(append([]string{"go run ./bench"}, r.args...), " ")
+	words := []string{"go run ./bench"}
+	for _, arg := range r.args {
+		if strings.ContainsAny(arg, " |$*()") {
+			arg = "'" + arg + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
