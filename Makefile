@@ -13,7 +13,8 @@ help: ## list the targets
 
 build: ## build bin/stackctl
 	@scripts/need-go
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/stackctl ./cmd/stackctl
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/stackctl.new ./cmd/stackctl
+	@mv bin/stackctl.new bin/stackctl
 
 up: build ## build, get whatever is missing, start the stack, print its URL
 	@scripts/up

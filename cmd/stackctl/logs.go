@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -119,6 +120,7 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 	options.Warn = func(container string, err error) {
 		fmt.Fprintln(a.Err, "stackctl: "+termtext.Safe(strings.TrimPrefix(container+": "+err.Error(), ": ")))
 	}
+	debug.SetGCPercent(longLived)
 	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern}
 	err = logs.Stream(ctx, eng, options, printer.print)
 	return errors.Join(err, printer.out.Flush())

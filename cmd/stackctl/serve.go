@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,7 @@ func newServeCmd(a *app) *cobra.Command {
 			if check {
 				return server.Check(cmd.Context(), config.ListenAddr, "/healthz")
 			}
+			debug.SetGCPercent(longLived)
 			return server.Run(cmd.Context(), config, a.Out)
 		},
 	}

@@ -90,7 +90,7 @@ func (o *upOptions) images() images.Options {
 }
 
 func (o *upOptions) plan() orchestrate.PlanOptions {
-	return orchestrate.PlanOptions{ForceRecreate: o.forceRecreate, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout}
+	return orchestrate.PlanOptions{ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout}
 }
 
 // up is the whole of `stackctl up`: load, get images, plan and apply, wait, report.

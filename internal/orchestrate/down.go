@@ -13,6 +13,9 @@ type DownOptions struct {
 	Grace *time.Duration
 }
 
+// atOnce says that nothing is given time to end.
+func (o DownOptions) atOnce() bool { return o.Grace != nil && *o.Grace == 0 }
+
 // headStart is how long those that stand in front may take to stop before the others are stopped too: time for requests
 // under way to end. nginx needs a few milliseconds.
 const headStart = time.Second
@@ -28,7 +31,7 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 				continue
 			}
 			after := drained
-			if c.Running() {
+			if c.Running() && !options.atOnce() {
 				after = []int{plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID, Grace: options.Grace}, "down", drained...)}
 				if isFront {
 					fronts = append(fronts, plan.add(c.Service, drainContainer{Name: c.Name, ID: c.ID}, "down"))

@@ -14,9 +14,15 @@ import (
 // PlanOptions change what PlanUp decides.
 type PlanOptions struct {
 	ForceRecreate bool
+	// ForceServices limits ForceRecreate to these services; none means all.
+	ForceServices []string
 	RemoveOrphans bool
 	// WaitTimeout bounds each wait for a dependency.
 	WaitTimeout time.Duration
+}
+
+func (o PlanOptions) forces(service string) bool {
+	return o.ForceRecreate && (len(o.ForceServices) == 0 || slices.Contains(o.ForceServices, service))
 }
 
 // planner holds what PlanUp works out on its way.
@@ -189,7 +195,7 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 // replaceCause says why a container must be made anew, or "".
 func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	c := d.old
-	if p.options.ForceRecreate {
+	if p.options.forces(d.service.Name) {
 		return "--force-recreate", nil
 	}
 	if c.Name != d.name() {

@@ -58,6 +58,8 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 		lo.SetProjectName(defaultName(o, workingDir), o.ProjectName != "")
 		lo.Profiles = profiles(o.Profiles, env)
 		lo.ResolvePaths = true
+		// Compiling the specification's JSON schema takes longer than all else; a test validates the embedded file.
+		lo.SkipValidation = len(o.Files) == 0
 		loader.WithSupportedAttributes(supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
 	})
 	if err != nil {

@@ -57,6 +57,28 @@ func TestEmbeddedStack(t *testing.T) {
 	}
 }
 
+// TestEmbeddedStackIsValid loads the embedded file as a user's, which is validated against the specification's schema.
+func TestEmbeddedStackIsValid(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, assets.FS); err != nil {
+		t.Fatal(err)
+	}
+	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range s.Project.ServiceNames() {
+		mine, err := stack.Hash(s.Project.Services[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := stack.Hash(embedded(t, nil).Project.Services[name])
+		if err != nil || mine != theirs {
+			t.Errorf("service %q means something else when it is not validated", name)
+		}
+	}
+}
+
 func TestPortVariable(t *testing.T) {
 	s := embedded(t, map[string]string{"STACKCTL_PORT": "6001"})
 	if got := s.Project.Services["nginx"].Ports[0].Published; got != "6001" {
