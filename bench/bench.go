@@ -24,7 +24,6 @@ type bench struct {
 	progress   io.Writer
 	rows       []*row
 	contenders []*contender
-	notes      []string
 	composes   []string // those found, with their versions
 	skipped    []string // contenders that are not to be had here, and why
 }
@@ -91,7 +90,7 @@ func (b *bench) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer b.purge(ctx, ours.project)
+	defer func() { _ = b.purge(ctx, ours.project) }()
 	// What the floor creates is what stackctl has created.
 	if _, err := ours.up(ctx); err != nil {
 		return err

@@ -80,7 +80,7 @@ func freePort(taken []*contender) (int, error) {
 		if used {
 			continue
 		}
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			return port, listener.Close()
 		}

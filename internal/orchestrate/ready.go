@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -49,23 +50,20 @@ const maxRestarts = 5
 func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	watched := make(chan error, 1)
-	go func() { watched <- watch(ctx, r, s, w) }()
-	if s.Extension.Ready == nil {
-		return deadlineReason(<-watched, "")
-	}
+	watched, probed := make(chan error, 1), make(chan error, 1)
+	var both sync.WaitGroup
+	both.Go(func() { watched <- watch(ctx, r, s, w) })
 	last := &lastAnswer{}
-	probed := make(chan error, 1)
-	go func() { probed <- probe(ctx, s, w.Dial, last) }()
+	if s.Extension.Ready != nil {
+		both.Go(func() { probed <- probe(ctx, s, w.Dial, last) })
+	}
 	var err error
 	select { // whichever comes first: the answer, or a container that makes waiting pointless
 	case err = <-probed:
-		cancel()
-		<-watched // it ends with the context
 	case err = <-watched:
-		cancel()
-		<-probed
 	}
+	cancel()
+	both.Wait()
 	return deadlineReason(err, last.text)
 }
 

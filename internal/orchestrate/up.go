@@ -48,5 +48,5 @@ func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, 
 func isRace(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "Pool overlaps") || strings.Contains(text, "is already in use by container") ||
-		strings.Contains(text, "network with name") || errdefs.IsNotFound(err)
+		strings.Contains(text, "network with name") || strings.Contains(text, "is not paused") || errdefs.IsNotFound(err)
 }

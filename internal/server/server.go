@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -101,7 +102,8 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 // the connections to Redis; a Server serves once.
 func (s *Server) Serve(ctx context.Context) error {
 	served := make(chan error, 1)
-	go func() { served <- s.http.Serve(s.listener) }()
+	var serving sync.WaitGroup
+	serving.Go(func() { served <- s.http.Serve(s.listener) })
 
 	select {
 	case err := <-served: // before any Shutdown this is never http.ErrServerClosed
@@ -110,7 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	err := s.drain(ctx)
-	<-served
+	serving.Wait()
 	// Last, because draining requests still count. For requests that were cut it is what ends them:
 	// it closes the connections on which they wait.
 	_ = s.backend.Close()
