@@ -21,12 +21,16 @@ import (
 )
 
 // phases are moments of an `up`, each told by the first event that says so.
-var phases = []struct{ name, kind, verb string }{
-	{"while the network is created", "started", "create network"},
-	{"while containers are created", "started", "create container"},
-	{"while nginx.conf is written", "started", "write files"},
-	{"while containers are started", "started", "start container"},
-	{"after the first start", "done", "start container"},
+var phases = []struct {
+	name, kind, verb string
+	args             []string
+}{
+	{"while an image is built", "started", "build image", []string{"--build"}},
+	{"while the network is created", "started", "create network", nil},
+	{"while containers are created", "started", "create container", nil},
+	{"while nginx.conf is written", "started", "write files", nil},
+	{"while containers are started", "started", "start container", nil},
+	{"after the first start", "done", "start container", nil},
 }
 
 // TestInterruptedUp ends `up` at each phase, by Ctrl-C and by kill -9: the first exits with 130, and after both the next
@@ -42,7 +46,7 @@ func TestInterruptedUp(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { cleanUp(t, project) })
-				code := interruptAt(t, project, port, how, phase.kind, phase.verb)
+				code := interruptAt(t, project, port, how, phase.kind, phase.verb, phase.args...)
 				if how == syscall.SIGINT && code != exitInterrupted {
 					t.Errorf("exit code %d, want %d", code, exitInterrupted)
 				}
@@ -53,11 +57,11 @@ func TestInterruptedUp(t *testing.T) {
 }
 
 // interruptAt starts an `up`, sends the signal at the event, and returns the exit code.
-func interruptAt(t *testing.T, project, port string, how syscall.Signal, kind, verb string) int {
+func interruptAt(t *testing.T, project, port string, how syscall.Signal, kind, verb string, args ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := program(ctx, t, project, port, "--progress", "json", "up")
+	cmd := program(ctx, t, project, port, append([]string{"--progress", "json", "up"}, args...)...)
 	events, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +17,9 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
 	"github.com/docker/go-connections/nat"
+	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
@@ -50,7 +54,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir:   dir,
 		Setup: func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside, "proxy": proxy,
+			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside, "proxy": proxy, "registry": startRegistry,
 		},
 	})
 }
@@ -247,6 +251,39 @@ func proxy(ts *testscript.TestScript, _ bool, args []string) {
 			go join(far.(*net.UnixConn), near.(*net.TCPConn))
 		}
 	}()
+}
+
+// startRegistry is `registry REPOSITORY:TAG`: it runs a registry, pushes the web image there under that name, forgets it in
+// the engine, and sets $REGISTRY to the registry's host:port.
+func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	ts.Defer(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	ref := host + "/" + args[0]
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	ts.Check(err)
+	defer eng.Close()
+	ts.Check(eng.ImageTag(ctx, "stackctl-web:latest", ref))
+	pushed, err := eng.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: "e30K"}) // {} in base64: nobody
+	ts.Check(err)
+	output, err := io.ReadAll(pushed)
+	ts.Check(err)
+	if strings.Contains(string(output), "errorDetail") {
+		ts.Fatalf("pushing %s: %s", ref, output)
+	}
+	_, err = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
+	ts.Check(err)
+	ts.Setenv("REGISTRY", host)
+	ts.Defer(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if eng, err := connect(ctx); err == nil {
+			_, _ = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
+			_ = eng.Close()
+		}
+	})
 }
 
 // join passes one direction on, and its end.

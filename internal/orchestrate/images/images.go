@@ -137,35 +137,32 @@ func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orche
 		return nil, err
 	}
 	// Services that share an image share the work.
-	leaders := map[string]int{}
-	errs := make([]error, len(found))
+	first := map[string]int{}
+	got, errs := make([]Resolution, len(found)), make([]error, len(found))
 	var group errgroup.Group
-	for i := range found {
-		key := string(found[i].Origin) + " " + found[i].Ref
-		if _, taken := leaders[key]; taken {
+	for i, res := range found {
+		if _, taken := first[res.key()]; taken {
 			continue
 		}
-		leaders[key] = i
+		first[res.key()] = i
 		group.Go(func() error {
-			found[i], errs[i] = ensure(ctx, e, s, found[i], o, sink)
+			got[i], errs[i] = ensure(ctx, e, s, res, o, sink)
 			return nil
 		})
-	}
-	keys := make([]string, len(found))
-	for i := range found {
-		keys[i] = string(found[i].Origin) + " " + found[i].Ref
 	}
 	_ = group.Wait()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	for i := range found {
-		leader := found[leaders[keys[i]]]
-		leader.Service, leader.Wanted = found[i].Service, found[i].Wanted
-		found[i] = leader
+	for i, res := range found {
+		found[i] = got[first[res.key()]]
+		found[i].Service, found[i].Wanted = res.Service, res.Wanted
 	}
 	return found, errors.Join(errs...)
 }
+
+// key is the same for services whose image is the same piece of work.
+func (r Resolution) key() string { return string(r.Origin) + " " + r.Ref }
 
 func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
 	svc := s.Project.Services[res.Service]

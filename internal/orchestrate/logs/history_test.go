@@ -176,8 +176,11 @@ func TestHistoryEnds(t *testing.T) {
 	if !errors.Is(err, stop) || n != 10 {
 		t.Errorf("Stream = %v after %d lines", err, n)
 	}
-	if e.served > 20_000 {
-		t.Errorf("%d lines were read ahead", e.served)
+	e.mu.Lock()
+	served := e.served
+	e.mu.Unlock()
+	if served > 20_000 {
+		t.Errorf("%d lines were read ahead", served)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	err = logs.Stream(ctx, e, logs.Options{Project: "p", Tail: -1}, func(logs.Line) error { cancel(); return nil })
