@@ -22,7 +22,7 @@ func watchSize(ctx context.Context, out any) <-chan engine.Size {
 		for {
 			width, height := size(out)
 			select {
-			case sizes <- engine.Size{Width: uint(width), Height: uint(height)}: //nolint:gosec // a terminal's size is small and positive
+			case sizes <- engine.Size{Width: uint(width), Height: uint(height)}:
 			case <-ctx.Done():
 				return
 			}

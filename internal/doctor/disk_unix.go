@@ -10,5 +10,5 @@ func freeSpace(path string) (uint64, error) {
 	if err := unix.Statfs(path, &stat); err != nil {
 		return 0, err
 	}
-	return uint64(stat.Bavail) * uint64(stat.Bsize), nil //nolint:gosec,unconvert // the types differ between systems
+	return uint64(stat.Bavail) * uint64(stat.Bsize), nil // the types differ between systems
 }
