@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,35 +115,42 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 		return err
 	}
 	defer eng.Close()
-	if err := checkServices(ctx, eng, project, o); err != nil {
+	width, err := checkServices(ctx, eng, project, o)
+	if err != nil {
 		return err
 	}
 	options.Warn = func(container string, err error) {
 		fmt.Fprintln(a.Err, "stackctl: "+termtext.Safe(strings.TrimPrefix(container+": "+err.Error(), ": ")))
 	}
 	debug.SetGCPercent(longLived)
-	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern}
+	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width}
 	err = logs.Stream(ctx, eng, options, printer.print)
 	return errors.Join(err, printer.out.Flush())
 }
 
-// checkServices refuses a service that the project has no container of, unless it is followed: it may come.
-func checkServices(ctx context.Context, r orchestrate.Reader, project string, o *logsOptions) error {
+// checkServices refuses a service that the project has no container of, unless it is followed: it may come. It returns
+// the width of the longest name.
+func checkServices(ctx context.Context, r orchestrate.Reader, project string, o *logsOptions) (width int, err error) {
 	list, err := orchestrate.Containers(ctx, r, project)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	known := map[string]bool{}
 	for _, c := range list {
 		known[c.Service] = true
+		if !c.OneOff && (len(o.services) == 0 || slices.Contains(o.services, c.Service)) {
+			width = max(width, len(replicaName(c.Service, c.Number)))
+		}
 	}
 	for _, service := range o.services {
 		if !known[service] && !o.follow {
-			return fmt.Errorf("finding service %q: project %q has no containers of it; `stackctl ps --all` lists them", service, project)
+			return 0, fmt.Errorf("finding service %q: project %q has no containers of it; `stackctl ps --all` lists them", service, project)
 		}
 	}
-	return nil
+	return width, nil
 }
+
+func replicaName(service string, number int) string { return fmt.Sprintf("%s-%d", service, number) }
 
 // palette holds the colours of services' names; both light and dark terminals show them.
 var palette = []int{36, 33, 32, 35, 34, 96, 93, 92, 95, 94}
@@ -164,7 +172,7 @@ func (p *linePrinter) print(l logs.Line) error {
 	if p.json {
 		return p.printJSON(l)
 	}
-	name := fmt.Sprintf("%s-%d", l.Service, l.Replica)
+	name := replicaName(l.Service, l.Replica)
 	p.width = max(p.width, len(name))
 	p.line = p.line[:0]
 	if p.colour {

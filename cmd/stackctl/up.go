@@ -1,16 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
@@ -123,24 +124,20 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	return nil
 }
 
-// prepare reads the Compose file, reaches the engine and takes the digest of this binary, side by side.
+// prepare reads the Compose file, reaches the engine and takes the digest of this binary, side by side. An error of the
+// Compose file comes before one of the engine.
 func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *engine.Engine, err error) {
-	var group errgroup.Group
-	group.Go(func() (err error) {
-		if s, err = a.load(ctx, o.variables()); err == nil {
-			s, err = s.Select(o.services)
+	var loading, connecting, digesting error
+	var group sync.WaitGroup
+	group.Go(func() {
+		if s, loading = a.load(ctx, o.variables()); loading == nil {
+			s, loading = s.Select(o.services)
 		}
-		return err
 	})
-	group.Go(func() (err error) {
-		eng, err = a.connect(ctx)
-		return err
-	})
-	group.Go(func() error {
-		_, err := o.binaryDigest()
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	group.Go(func() { eng, connecting = a.connect(ctx) })
+	group.Go(func() { _, digesting = o.binaryDigest() })
+	group.Wait()
+	if err := cmp.Or(loading, connecting, digesting); err != nil {
 		if eng != nil {
 			_ = eng.Close()
 		}
