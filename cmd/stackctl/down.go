@@ -40,11 +40,7 @@ func newDownCmd(a *app) *cobra.Command {
 }
 
 func (a *app) down(ctx context.Context, o *downOptions, graceGiven bool) error {
-	project, err := a.projectName(ctx)
-	if err != nil {
-		return err
-	}
-	eng, err := a.connect(ctx)
+	eng, project, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,7 @@ func newExecCmd(a *app) *cobra.Command {
 }
 
 func (a *app) exec(ctx context.Context, o *execOptions) error {
-	project, err := a.projectName(ctx)
-	if err != nil {
-		return err
-	}
-	eng, err := a.connect(ctx)
+	eng, project, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

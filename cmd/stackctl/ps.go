@@ -45,11 +45,7 @@ func newPsCmd(a *app) *cobra.Command {
 }
 
 func (a *app) ps(ctx context.Context, o *psOptions) error {
-	project, err := a.projectName(ctx)
-	if err != nil {
-		return err
-	}
-	eng, err := a.connect(ctx)
+	eng, project, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

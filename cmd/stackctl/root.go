@@ -131,6 +131,15 @@ func (a *app) projectName(ctx context.Context) (string, error) {
 	return s.Project.Name, nil
 }
 
+// open reaches the engine, for the commands that work from the labels of a project.
+func (a *app) open(ctx context.Context) (eng *engine.Engine, project string, err error) {
+	if project, err = a.projectName(ctx); err != nil {
+		return nil, "", err
+	}
+	eng, err = a.connect(ctx)
+	return eng, project, err
+}
+
 // imageOptions are the defaults of everything that looks for images.
 func imageOptions() images.Options {
 	roots := filepath.SplitList(os.Getenv("STACKCTL_HOST_ROOT"))

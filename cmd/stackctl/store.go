@@ -35,11 +35,7 @@ func dialStore(ctx context.Context, eng *engine.Engine, project string) (store.D
 func (a *app) withStore(ctx context.Context, f func(context.Context, store.Dialer) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
-	project, err := a.projectName(ctx)
-	if err != nil {
-		return err
-	}
-	eng, err := a.connect(ctx)
+	eng, project, err := a.open(ctx)
 	if err != nil {
 		return err
 	}

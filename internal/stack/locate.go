@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -91,7 +92,7 @@ func syntaxError(files []types.ConfigFile, err error) error {
 		}
 		line := 0
 		if m := lineInError.FindStringSubmatch(parse.Error()); m != nil {
-			fmt.Sscan(m[1], &line) //nolint:errcheck // the expression matches digits only
+			line, _ = strconv.Atoi(m[1]) // the expression matches digits only
 		}
 		return &FileError{File: filepath.Base(file.Filename), Line: line, Err: parse}
 	}
