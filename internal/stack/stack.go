@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 )
@@ -116,4 +117,18 @@ func (s *Stack) Select(services []string) (*Stack, error) {
 		selected.Extension.Ready = nil
 	}
 	return &selected, nil
+}
+
+// Scale sets how many replicas a service shall have, whatever its file says.
+func (s *Stack) Scale(service string, replicas int) error {
+	svc, ok := s.Project.Services[service]
+	switch {
+	case !ok:
+		return fmt.Errorf("scaling service %q: the Compose file has no such service; it has %s", service, strings.Join(s.Project.ServiceNames(), ", "))
+	case replicas < 0:
+		return fmt.Errorf("scaling service %q to %d: use 0 or more", service, replicas)
+	}
+	svc.SetScale(replicas)
+	s.Project.Services[service] = svc
+	return nil
 }

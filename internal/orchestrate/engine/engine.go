@@ -61,7 +61,7 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 	ping, err := api.Ping(ctx)
 	if err != nil {
 		_ = api.Close()
-		return nil, explain(ctx, address, err)
+		return nil, Explain(ctx, address, err)
 	}
 	if older(ping.APIVersion, MinimumAPI) {
 		_ = api.Close()

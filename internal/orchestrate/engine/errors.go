@@ -23,8 +23,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// explain finds out why an engine did not answer.
-func explain(ctx context.Context, address string, err error) error {
+// Explain finds out why an engine did not answer.
+func Explain(ctx context.Context, address string, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled

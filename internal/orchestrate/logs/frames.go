@@ -22,6 +22,11 @@ func readFrames(br *bufio.Reader, j *joiner) error {
 	var header [headerSize]byte
 	var buf []byte
 	for {
+		if br.Buffered() < headerSize {
+			if err := j.idle(); err != nil {
+				return err
+			}
+		}
 		if _, err := io.ReadFull(br, header[:]); err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -37,11 +42,18 @@ func readFrames(br *bufio.Reader, j *joiner) error {
 			buf = make([]byte, kept, max(kept, bodySize))
 		}
 		buf = buf[:kept]
+		if int64(br.Buffered()) < kept {
+			if err := j.idle(); err != nil {
+				return err
+			}
+		}
 		if _, err := io.ReadFull(br, buf); err != nil {
 			return cutOff(err)
 		}
-		if _, err := io.CopyN(io.Discard, br, size-kept); err != nil {
-			return cutOff(err)
+		if size > kept {
+			if _, err := io.CopyN(io.Discard, br, size-kept); err != nil {
+				return cutOff(err)
+			}
 		}
 		if stream == systemError {
 			return fmt.Errorf("engine: %q", bytes.TrimSpace(buf[:min(len(buf), 1024)]))
@@ -74,7 +86,11 @@ func readTTY(br *bufio.Reader, j *joiner) error {
 		}
 		buf, err = appendPiece(buf, br)
 		if len(buf) > 0 {
-			if addErr := j.add(stdout, buf, false); addErr != nil {
+			addErr := j.add(stdout, buf, false)
+			if addErr == nil {
+				addErr = j.idle() // how much of the next line is here already cannot be told
+			}
+			if addErr != nil {
 				return addErr
 			}
 		}

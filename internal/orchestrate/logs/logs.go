@@ -46,6 +46,9 @@ type Options struct {
 	// Since and Until bound the history: an RFC 3339 time, a Unix time, or a duration before now such as "10m". Empty means no bound.
 	Since, Until string
 
+	// Window is how long a live line waits for an older one of another container; 0 means a tenth of a second.
+	Window time.Duration
+
 	// Warn, if not nil, hears what goes wrong without ending a followed stream: a log that cannot be read, a connection that is made
 	// again. container is empty when it concerns all. It is called by one goroutine at a time.
 	Warn func(container string, err error)
@@ -62,7 +65,7 @@ type Options struct {
 //
 // With Follow it goes on with new lines, over restarts, of containers that are recreated and of replicas that are added, until
 // ctx ends, and returns ctx's error. No line comes twice, and none is lost while its container exists. Live lines are in order as far as the
-// engine delivers them within a tenth of a second, and a container writes no more than 1 MiB or 4096 lines meanwhile.
+// engine delivers them within a tenth of a second (Options.Window), and a container writes no more than 1 MiB or 4096 lines meanwhile.
 func Stream(ctx context.Context, src Source, o Options, emit func(Line) error) error {
 	o, err := o.resolve()
 	if err != nil {

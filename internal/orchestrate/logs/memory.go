@@ -1,6 +1,9 @@
 package logs
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // remembered is how many lines of a container can come again without being taken for new ones.
 const remembered = 256
@@ -17,6 +20,8 @@ type memory struct {
 	first int64             // the stamp of the first line of all
 	// floor is the latest stamp that the ring has dropped: all lines up to it were read, all that were read after it are in the ring.
 	floor int64
+
+	back rewind
 }
 
 func (m *memory) remember(t int64) {
@@ -48,14 +53,23 @@ func (m *memory) resume() (accept func(time.Time) bool) {
 	for _, t := range m.ring[:min(m.total, remembered)] {
 		again[t]++
 	}
+	latest := int64(math.MinInt64)
+	for t := range again {
+		latest = max(latest, t)
+	}
 	floor, limited := m.floor, m.total > remembered
 	return func(at time.Time) bool {
 		t := at.UnixNano()
 		if limited && t <= floor {
 			return false
 		}
-		if n := again[t]; n > 0 {
-			again[t] = n - 1
+		if t <= latest { // later ones are new for certain
+			if n := again[t]; n > 0 {
+				again[t] = n - 1
+				return false
+			}
+		}
+		if m.back.repeated(t) {
 			return false
 		}
 		m.remember(t)

@@ -33,7 +33,9 @@ const (
 // merger merges the queues of the containers by time. Readers push, one goroutine calls next.
 type merger struct {
 	follow bool
+	window time.Duration // how long a live line waits
 	wake   chan struct{} // something changed that next may wait for
+	timer  *time.Timer   // of next
 
 	mu      sync.Mutex
 	heads   headHeap // queues that are not empty
@@ -43,8 +45,11 @@ type merger struct {
 	blocked int // pushes that wait for room
 }
 
-func newMerger(follow bool) *merger {
-	return &merger{follow: follow, wake: make(chan struct{}, 1), slow: make(map[*queue]struct{})}
+func newMerger(follow bool, hold time.Duration) *merger {
+	if hold <= 0 {
+		hold = window
+	}
+	return &merger{follow: follow, window: hold, wake: make(chan struct{}, 1), slow: make(map[*queue]struct{})}
 }
 
 // queue holds what was read ahead of one container. Its fields are guarded by the merger's mutex.
@@ -81,82 +86,102 @@ func (m *merger) set(q *queue, s state) {
 	m.signal()
 }
 
-// push appends a line to its container's queue, and waits while that is full.
-func (m *merger) push(ctx context.Context, q *queue, l Line) error {
+// push appends lines to their container's queue, and waits while that is full.
+func (m *merger) push(ctx context.Context, q *queue, lines []Line) error {
 	m.mu.Lock()
-	for q.lines.len() >= maxQueueLines || q.lines.bytes >= maxQueueBytes {
-		q.full = true
-		m.blocked++
-		m.signal()
-		m.mu.Unlock()
-		err := ctx.Err()
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-q.room:
-		}
-		m.mu.Lock()
-		m.blocked--
-		if err != nil {
-			m.mu.Unlock()
-			return err
-		}
-	}
 	defer m.mu.Unlock()
-	m.change(q, func() { q.lines.push(entry{line: l, arrived: time.Now()}) })
-	if q.lines.len() == 1 {
-		heap.Push(&m.heads, q)
-		m.signal()
+	now := time.Now()
+	for _, l := range lines {
+		for q.lines.len() >= maxQueueLines || q.lines.bytes >= maxQueueBytes {
+			if err := m.awaitRoom(ctx, q); err != nil {
+				return err
+			}
+			now = time.Now()
+		}
+		m.change(q, func() { q.lines.push(entry{line: l, arrived: now}) })
+		if q.lines.len() == 1 {
+			heap.Push(&m.heads, q)
+			m.signal()
+		}
 	}
 	return nil
 }
 
-// next waits for the line whose turn it is. It returns io.EOF when all was read, which does not happen when following.
-func (m *merger) next(ctx context.Context) (Line, error) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+// awaitRoom waits, without the lock, until the queue was emptied to its half.
+func (m *merger) awaitRoom(ctx context.Context, q *queue) error {
+	q.full = true
+	m.blocked++
+	m.signal()
+	m.mu.Unlock()
+	err := ctx.Err()
+	select {
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-q.room:
+	}
+	m.mu.Lock()
+	m.blocked--
+	return err
+}
+
+// maxTaken bounds how many lines are taken at once.
+const maxTaken = 256
+
+// next waits for the lines whose turn it is, and appends them to buf, at most as many as it has room for. It returns io.EOF when all was
+// read, which does not happen when following. One goroutine calls it.
+func (m *merger) next(ctx context.Context, buf []Line) ([]Line, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return Line{}, err
+			return nil, err
 		}
-		line, wait, err := m.try()
+		lines, wait, err := m.try(buf)
 		if err != nil || wait == 0 {
-			return line, err
+			return lines, err
 		}
-		timer.Reset(wait)
+		if m.timer == nil {
+			m.timer = time.NewTimer(wait)
+		} else {
+			m.timer.Reset(wait)
+		}
 		select {
 		case <-ctx.Done():
 		case <-m.wake:
-		case <-timer.C:
+		case <-m.timer.C:
 		}
+		m.timer.Stop()
 	}
 }
 
-// try returns the next line, or for how long to wait for a change before it is tried again.
-func (m *merger) try() (line Line, wait time.Duration, err error) {
+// try appends the next lines, or returns for how long to wait for a change before it is tried again.
+func (m *merger) try(buf []Line) (lines []Line, wait time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.heads) == 0 {
 		if m.open == 0 && !m.follow {
-			return Line{}, 0, io.EOF
+			return nil, 0, io.EOF
 		}
-		return Line{}, time.Hour, nil
+		return nil, time.Hour, nil
 	}
-	if wait := m.holdBack(m.heads[0].lines.front()); wait > 0 {
-		return Line{}, wait, nil
+	for now := time.Now(); len(buf) < cap(buf) && len(m.heads) > 0; buf = append(buf, m.pop()) {
+		if wait = m.holdBack(m.heads[0].lines.front(), now); wait > 0 {
+			break
+		}
 	}
-	return m.pop(), 0, nil
+	if len(buf) == 0 {
+		return nil, wait, nil
+	}
+	return buf, 0, nil
 }
 
 // holdBack returns how long the oldest line must still wait for a line that may be older.
-func (m *merger) holdBack(oldest *entry) time.Duration {
+func (m *merger) holdBack(oldest *entry, now time.Time) time.Duration {
 	if len(m.slow) > 0 {
 		if !m.follow {
 			return time.Hour
 		}
 		var longest time.Duration
 		for q := range m.slow {
-			longest = max(longest, patience-time.Since(q.since))
+			longest = max(longest, patience-now.Sub(q.since))
 		}
 		if longest > 0 {
 			return longest
@@ -164,7 +189,7 @@ func (m *merger) holdBack(oldest *entry) time.Duration {
 	}
 	// A reader that waits for room is a container that writes more than fits in the window: better out of order than late.
 	if m.quiet > 0 && m.blocked == 0 {
-		return window - time.Since(oldest.arrived)
+		return m.window - now.Sub(oldest.arrived)
 	}
 	return 0
 }

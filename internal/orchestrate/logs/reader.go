@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 
 	"github.com/containerd/errdefs"
@@ -13,6 +14,7 @@ import (
 const (
 	tailAll  = -1
 	bodySize = 32 << 10 // read-ahead of one response
+	maxReady = 64       // lines pushed at once
 )
 
 // reader reads the log of one container into the merger.
@@ -118,14 +120,30 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 	defer func() { _ = body.Close() }()
 
 	accept := r.seen.resume()
-	j := joiner{emit: func(l Line) error {
+	var ready []Line // several lines that are here already are pushed at once
+	push := func() error {
+		if len(ready) == 0 {
+			return nil
+		}
+		pushErr := r.s.merger.push(ctx, r.out, ready)
+		ready = ready[:0]
+		return pushErr
+	}
+	j := joiner{idle: push, emit: func(l Line) error {
 		if !accept(l.Time) || mute {
 			return nil
 		}
 		l.Container, l.Service, l.Replica = r.out.from.Container, r.out.from.Service, r.out.from.Replica
-		return r.s.merger.push(ctx, r.out, l)
+		if ready = append(ready, l); len(ready) < maxReady {
+			return nil
+		}
+		return push()
 	}}
-	br := bufio.NewReaderSize(body, bodySize)
+	var src io.Reader = body
+	if follow {
+		src = &pacer{ctx: ctx, from: body}
+	}
+	br := bufio.NewReaderSize(src, bodySize)
 	if r.tty {
 		err = readTTY(br, &j)
 	} else {
@@ -133,6 +151,9 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 	}
 	if err == nil && ctx.Err() == nil && (follow || !r.s.opts.Follow) {
 		err = j.flush()
+	}
+	if pushErr := push(); err == nil {
+		err = pushErr
 	}
 	// A line that is cut off where history ends is not flushed: the next request brings all of it.
 	if err == nil || r.seen.total > 0 {

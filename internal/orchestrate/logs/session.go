@@ -25,7 +25,7 @@ type session struct {
 }
 
 func newSession(src Source, o Options) *session {
-	return &session{src: src, opts: o, merger: newMerger(o.Follow), readers: make(map[string]*reader)}
+	return &session{src: src, opts: o, merger: newMerger(o.Follow, o.Window), readers: make(map[string]*reader)}
 }
 
 // run returns nil when all was read, the error of emit, or why it could not begin.
@@ -51,16 +51,22 @@ func (s *session) run(parent context.Context, emit func(Line) error) error {
 			return nil
 		})
 	}
+	buf := make([]Line, 0, maxTaken)
 	for {
-		line, err := s.merger.next(ctx)
+		lines, err := s.merger.next(ctx, buf)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := emit(line); err != nil {
-			return err
+		for _, line := range lines {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := emit(line); err != nil {
+				return err
+			}
 		}
 	}
 }

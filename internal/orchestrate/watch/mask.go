@@ -1,0 +1,90 @@
+package watch
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const masked = "••••••"
+
+// secretWords are the parts of a setting's name that tell a secret. Hiding too much is the smaller harm.
+var secretWords = []string{"PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PRIVATE", "DSN", "COOKIE", "SALT", "CONNECTION_STRING", "CONNSTR"}
+
+func isSecret(name string) bool {
+	name = strings.ToUpper(name)
+	if name == "PWD" || name == "OLDPWD" { // the shell's folders
+		return false
+	}
+	for _, word := range secretWords {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// maskSetting hides the value of NAME=value if the name tells a secret, else the secrets in the value.
+func maskSetting(name, value string) string {
+	if isSecret(name) && value != "" {
+		return masked
+	}
+	return maskText(value)
+}
+
+var (
+	// Greedy, since a password may hold a / or @ that somebody forgot to escape.
+	userPassword = regexp.MustCompile(`(://[^\s:/@]*):\S+@`)
+	userToken    = regexp.MustCompile(`://[^\s:/@]{16,}@`)
+	assignment   = regexp.MustCompile(`([A-Za-z0-9_.\-]+)=([^\s&;,'"]+)`)
+)
+
+// maskText hides passwords in URLs and the values of assignments to secret names, wherever they stand.
+func maskText(text string) string {
+	text = userPassword.ReplaceAllString(text, "$1:"+masked+"@")
+	text = userToken.ReplaceAllString(text, "://"+masked+"@")
+	return assignment.ReplaceAllStringFunc(text, func(found string) string {
+		name, _, _ := strings.Cut(found, "=")
+		if isSecret(name) {
+			return name + "=" + masked
+		}
+		return found
+	})
+}
+
+// flagValue is a flag and the word after it, inside a shell's line.
+var flagValue = regexp.MustCompile(`(--?[A-Za-z0-9_\-]+)(\s+)([^\s\-]\S*)`)
+
+// maskCommand hides secrets in a command's words: --password=x, and the word after --requirepass.
+func maskCommand(words []string) string {
+	shown := make([]string, len(words))
+	for i, word := range words {
+		name, value, assigned := strings.Cut(word, "=")
+		switch {
+		case i > 0 && takesSecret(words[i-1], words) && !strings.HasPrefix(word, "-"):
+			shown[i] = masked
+		case assigned && value != "" && isSecret(name) && !strings.ContainsAny(name, " \t\n/"):
+			shown[i] = name + "=" + masked
+		default:
+			shown[i] = flagValue.ReplaceAllStringFunc(maskText(word), func(found string) string {
+				m := flagValue.FindStringSubmatch(found)
+				if takesSecret(m[1], []string{word}) {
+					return m[1] + m[2] + masked
+				}
+				return found
+			})
+		}
+	}
+	return strings.Join(shown, " ")
+}
+
+// takesSecret reports whether a flag of the command is followed by a secret. Of one letter there is one that this stack uses.
+func takesSecret(flag string, command []string) bool {
+	if !strings.HasPrefix(flag, "-") || strings.Contains(flag, "=") {
+		return false
+	}
+	if flag == "-a" {
+		return slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, "redis-cli") })
+	}
+	return isSecret(flag)
+}

@@ -1,0 +1,254 @@
+// Package console is a Redis console without its screen: one session that runs any command, knows the commands of its server, completes what
+// is typed, asks for what destroys, and can take the last removal back.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"stackctl.dev/stackctl/internal/store"
+)
+
+// Session runs commands on one connection, which is made when the first command needs it and again after it was lost. No command is ever
+// sent twice. Commands take turns, so that it is safe for concurrent use; Prompt is of the last one that has ended.
+type Session struct {
+	turn     chan struct{} // holds a token while nobody uses the connection
+	dial     store.Dialer
+	opts     []store.Option
+	conn     *store.Conn
+	commands *Commands
+	asked    bool // for the commands of the server
+	undo     *undo
+
+	clientMu sync.Mutex
+	client   *store.Client // for what the console itself wants to know, beside the connection, in the same database
+
+	db       int
+	queuedDB int // of a SELECT in the transaction
+	resp3    bool
+	multi    bool
+	watching bool // WATCH
+	loggedIn bool // AUTH was typed: the session does not keep the password
+}
+
+// New makes a session in database db; nothing is dialled yet.
+func New(dial store.Dialer, db int, opts ...store.Option) *Session {
+	s := &Session{dial: dial, opts: opts, commands: builtin(), turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	s.use(db)
+	return s
+}
+
+// use makes db the session's database, and the client's.
+func (s *Session) use(db int) {
+	s.clientMu.Lock()
+	defer s.clientMu.Unlock()
+	if s.client != nil {
+		if s.db == db {
+			return
+		}
+		_ = s.client.Close()
+	}
+	s.db, s.client = db, store.Open(s.dial, s.in(db)...)
+}
+
+func (s *Session) in(db int) []store.Option {
+	return append(s.opts[:len(s.opts):len(s.opts)], store.WithDB(db))
+}
+
+// aux is the client for those that may run beside a command.
+func (s *Session) aux() *store.Client {
+	s.clientMu.Lock()
+	defer s.clientMu.Unlock()
+	return s.client
+}
+
+// Close closes the connections, once the command under way has ended.
+func (s *Session) Close() error {
+	err := s.aux().Close()
+	<-s.turn // what is under way ends with its context
+	defer s.give()
+	if s.conn != nil {
+		err = errors.Join(err, s.conn.Close())
+	}
+	return err
+}
+
+// ErrStateLost says that the connection was lost, and with it what a command was to go on with: the command was not sent.
+var ErrStateLost = errors.New("the connection was lost")
+
+// Prompt is what stands before a line: the database if it is not 0, and (TX) in a transaction, as redis-cli has them.
+func (s *Session) Prompt() string {
+	text := "redis"
+	if s.db != 0 {
+		text += "[" + strconv.Itoa(s.db) + "]"
+	}
+	if s.multi {
+		text += "(TX)"
+	}
+	return text + "> "
+}
+
+// Do sends a command and returns its reply; an error reply of Redis is a reply. An error means that there is none: whether a command
+// that was sent has been carried out is then unknown, and the error says so. Commands that are answered with a stream are for Stream.
+func (s *Session) Do(ctx context.Context, args []string) (store.Reply, error) {
+	if err := s.take(ctx); err != nil {
+		return store.Reply{}, err
+	}
+	defer s.give()
+	return s.do(ctx, args)
+}
+
+// take waits for the turn to use the connection, which give ends.
+func (s *Session) take(ctx context.Context) error {
+	select {
+	case <-s.turn:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Session) give() { s.turn <- struct{}{} }
+
+// do is Do for whoever has the turn.
+func (s *Session) do(ctx context.Context, args []string) (store.Reply, error) {
+	if store.Streams(args) {
+		return store.Reply{}, fmt.Errorf("sending %q: it is answered with a stream of messages", args[0])
+	}
+	return s.send(ctx, args)
+}
+
+func (s *Session) send(ctx context.Context, args []string) (store.Reply, error) {
+	if len(args) == 0 {
+		return store.Reply{}, errors.New("sending command: it is empty")
+	}
+	if err := s.connect(ctx); err != nil {
+		return store.Reply{}, err
+	}
+	reply, err := s.conn.Do(ctx, args...)
+	if err != nil {
+		if s.conn.Err() != nil && !readsOnly(s.commands, args) {
+			err = fmt.Errorf("%w; whether it was carried out is not known", err)
+		}
+		return store.Reply{}, err
+	}
+	s.follow(args, reply)
+	return reply, nil
+}
+
+// connect makes the connection if there is none, or no more. What the old one was set to is set again; what cannot be is said, once.
+func (s *Session) connect(ctx context.Context) error {
+	if s.conn != nil && s.conn.Err() == nil {
+		return nil
+	}
+	s.conn = nil
+	lost := ""
+	switch {
+	case s.multi:
+		lost = "and with it the transaction; begin it again with MULTI"
+	case s.watching:
+		lost = "and with it the watched keys; begin again with WATCH"
+	case s.loggedIn:
+		lost = "and with it the login; log in again with AUTH"
+	}
+	s.multi, s.watching, s.loggedIn = false, false, false
+	if lost != "" {
+		return fmt.Errorf("%w, %s", ErrStateLost, lost)
+	}
+	conn, err := store.Connect(ctx, s.dial, s.in(s.db)...)
+	if err != nil {
+		return err
+	}
+	if s.resp3 {
+		reply, err := conn.Do(ctx, "HELLO", "3")
+		if err == nil {
+			err = reply.Err()
+		}
+		if err != nil {
+			_ = conn.Close()
+			return fmt.Errorf("connecting to redis: HELLO 3: %w", err)
+		}
+	}
+	s.conn = conn
+	return nil
+}
+
+// follow keeps track of what a command did to the connection.
+func (s *Session) follow(args []string, reply store.Reply) {
+	name := strings.ToUpper(args[0])
+	if reply.Kind == store.Error {
+		if name == "EXEC" { // EXECABORT ends the transaction too
+			s.multi, s.watching = false, false
+		}
+		return
+	}
+	queued := reply.Kind == store.Status && reply.Text == "QUEUED"
+	switch name {
+	case "MULTI":
+		s.multi, s.queuedDB = true, s.db
+	case "EXEC", "DISCARD":
+		if name == "EXEC" && reply.Kind == store.Array {
+			s.use(s.queuedDB)
+		}
+		s.multi, s.watching = false, false
+	case "WATCH", "UNWATCH":
+		s.watching = name == "WATCH" && !queued
+	case "AUTH":
+		s.loggedIn = true
+	case "SELECT":
+		if n, err := strconv.Atoi(args[1]); err == nil && queued {
+			s.queuedDB = n
+		} else if err == nil {
+			s.use(n)
+		}
+	case "HELLO":
+		if len(args) > 1 {
+			s.resp3 = args[1] == "3"
+			s.loggedIn = s.loggedIn || len(args) > 2
+		}
+	case "RESET":
+		s.multi, s.watching, s.resp3, s.loggedIn = false, false, false, false
+		s.use(0)
+	case "QUIT":
+		_ = s.conn.Close()
+	}
+}
+
+// InTransaction reports whether MULTI was begun and not ended.
+func (s *Session) InTransaction() bool { return s.multi }
+
+// Stream sends a command that is answered with a stream of messages (SUBSCRIBE, MONITOR), and gives each to emit until ctx ends or emit fails.
+// The connection is given up afterwards: the next command makes a new one.
+func (s *Session) Stream(ctx context.Context, args []string, emit func(store.Reply) error) error {
+	if err := s.take(ctx); err != nil {
+		return err
+	}
+	defer s.give()
+	if s.multi {
+		return fmt.Errorf("sending %q: a transaction is open; end it with EXEC or DISCARD", args[0])
+	}
+	message, err := s.send(ctx, args)
+	if err != nil {
+		return err
+	}
+	if message.Kind == store.Error {
+		return emit(message)
+	}
+	defer func() {
+		_ = s.conn.Close()
+		s.conn = nil
+	}()
+	for {
+		if err := emit(message); err != nil {
+			return err
+		}
+		if message, err = s.conn.Receive(ctx); err != nil {
+			return err
+		}
+	}
+}

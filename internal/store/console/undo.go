@@ -1,0 +1,207 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"stackctl.dev/stackctl/internal/store"
+)
+
+// What is kept of one removal at the most.
+const (
+	maxUndoKeys  = 1000
+	maxUndoBytes = 16 << 20
+)
+
+// ErrNothingToUndo says that nothing was removed here that could be given back.
+var ErrNothingToUndo = errors.New("nothing to undo: no key was removed here since the last undo")
+
+// undo is the last removal.
+type undo struct {
+	db      int
+	counter bool // it was the visit counter's reset, which Redis itself remembers
+	keys    []dump
+}
+
+// dump is a key as it was, in the form that RESTORE takes.
+type dump struct {
+	key, value string
+	ttl        int64 // milliseconds; 0 is for good
+}
+
+// Run carries out a command: a removal so that Undo can take it back, anything else as Do does.
+func (s *Session) Run(ctx context.Context, args []string) (store.Reply, error) {
+	if err := s.take(ctx); err != nil {
+		return store.Reply{}, err
+	}
+	defer s.give()
+	if s.multi || len(args) < 2 {
+		return s.do(ctx, args)
+	}
+	switch strings.ToUpper(args[0]) {
+	case "DEL", "UNLINK", "GETDEL":
+		return s.remove(ctx, args)
+	}
+	return s.do(ctx, args)
+}
+
+// remove dumps the keys and removes them in one transaction, so that what is kept is what was removed.
+func (s *Session) remove(ctx context.Context, args []string) (store.Reply, error) {
+	keys := args[1:]
+	if len(keys) == 1 && keys[0] == store.VisitsKey && !strings.EqualFold(args[0], "GETDEL") {
+		if reply, done, err := s.resetCounter(ctx); done {
+			return reply, err
+		}
+	}
+	if len(keys) > maxUndoKeys || !s.small(ctx, keys) {
+		s.undo = nil
+		return s.do(ctx, args)
+	}
+	replies, err := s.transaction(ctx, removal(args))
+	if err != nil {
+		return store.Reply{}, err
+	}
+	last := replies[len(replies)-1]
+	if last.Kind == store.Error {
+		return last, nil
+	}
+	u := &undo{db: s.db}
+	for i, key := range keys {
+		if value := replies[2*i]; value.Kind == store.String {
+			u.keys = append(u.keys, dump{key, value.Text, max(replies[2*i+1].Int, 0)})
+		}
+	}
+	if len(u.keys) > 0 {
+		s.undo = u
+	}
+	return last, nil
+}
+
+// resetCounter removes the visit counter as `stackctl reset` does; done is false for a counter that is no number: it goes as any key.
+func (s *Session) resetCounter(ctx context.Context) (reply store.Reply, done bool, err error) {
+	_, existed, err := s.aux().Reset(ctx)
+	if errors.Is(err, store.ErrNotInteger) {
+		return store.Reply{}, false, nil
+	}
+	if err != nil {
+		return store.Reply{}, true, err
+	}
+	if !existed {
+		return store.Reply{Kind: store.Integer}, true, nil
+	}
+	s.undo = &undo{db: s.db, counter: true}
+	return store.Reply{Kind: store.Integer, Int: 1}, true, nil
+}
+
+// small reports whether the keys are few bytes enough to be kept. Where the server does not tell sizes they are taken to be.
+func (s *Session) small(ctx context.Context, keys []string) bool {
+	infos, err := s.aux().KeyInfos(ctx, keys)
+	if err != nil {
+		return false
+	}
+	total := int64(0)
+	for _, k := range infos {
+		total += k.Size
+	}
+	return total <= maxUndoBytes
+}
+
+func removal(args []string) [][]string {
+	var commands [][]string
+	for _, key := range args[1:] {
+		commands = append(commands, []string{"DUMP", key}, []string{"PTTL", key})
+	}
+	return append(commands, args)
+}
+
+// transaction runs commands in MULTI and EXEC, and returns their replies.
+func (s *Session) transaction(ctx context.Context, commands [][]string) ([]store.Reply, error) {
+	begun, err := s.do(ctx, []string{"MULTI"})
+	if err == nil {
+		err = begun.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range commands {
+		queued, err := s.do(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if queued.Kind == store.Error {
+			_, err := s.do(ctx, []string{"DISCARD"})
+			return []store.Reply{queued}, err
+		}
+	}
+	done, err := s.do(ctx, []string{"EXEC"})
+	switch {
+	case err != nil:
+		return nil, err
+	case done.Kind == store.Error:
+		return []store.Reply{done}, nil
+	case len(done.Elems) != len(commands):
+		return nil, errors.New("removing keys: a watched key has changed, so that nothing was removed; look again, and try again")
+	}
+	return done.Elems, nil
+}
+
+// Undo gives back what the last removal took, and says what. A key that exists again is left as it is.
+func (s *Session) Undo(ctx context.Context) (string, error) {
+	if err := s.take(ctx); err != nil {
+		return "", err
+	}
+	defer s.give()
+	u := s.undo
+	switch {
+	case s.multi:
+		return "", errors.New("undoing: a transaction is open; end it with EXEC or DISCARD")
+	case u == nil:
+		return "", ErrNothingToUndo
+	case u.db != s.db:
+		return "", fmt.Errorf("undoing: that was in database %d; go there with SELECT %[1]d", u.db)
+	}
+	if u.counter {
+		from, to, err := s.aux().Undo(ctx)
+		if err != nil {
+			return "", err
+		}
+		s.undo = nil
+		return fmt.Sprintf("%s: %d -> %d", store.VisitsKey, from, to), nil
+	}
+	var restored, kept []string
+	for i, d := range u.keys {
+		reply, err := s.do(ctx, []string{"RESTORE", d.key, strconv.FormatInt(d.ttl, 10), d.value})
+		if err != nil {
+			s.undo = &undo{db: u.db, keys: u.keys[i:]}
+			return "", err
+		}
+		switch {
+		case reply.Kind != store.Error:
+			restored = append(restored, Quote(d.key))
+		case strings.HasPrefix(reply.Text, "BUSYKEY"):
+			kept = append(kept, Quote(d.key))
+		default:
+			return "", fmt.Errorf("restoring key %q: %s", d.key, reply.Text)
+		}
+	}
+	s.undo = nil
+	text := "restored " + list(restored)
+	if len(kept) > 0 {
+		text += "; left as they are, since they exist again: " + list(kept)
+	}
+	return text, nil
+}
+
+// list writes names, the first ten of them.
+func list(names []string) string {
+	switch {
+	case len(names) == 0:
+		return "nothing"
+	case len(names) > maxDescribed:
+		return strings.Join(names[:maxDescribed], " ") + fmt.Sprintf(" and %d more", len(names)-maxDescribed)
+	}
+	return strings.Join(names, " ")
+}

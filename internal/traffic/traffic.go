@@ -1,0 +1,133 @@
+// Package traffic sums up what nginx's access log says about requests: how many, how fast, with what status, and to which upstream.
+package traffic
+
+import (
+	"maps"
+	"sync"
+	"time"
+)
+
+// span is how many seconds a Window remembers.
+const span = 300
+
+// Window holds the last five minutes in one bucket a second; it does not grow. It is safe for concurrent use.
+type Window struct {
+	mu      sync.Mutex
+	seconds [span]bucket
+	names   []string // of upstreams; buckets count by index
+}
+
+// bucket is one second.
+type bucket struct {
+	second    int64 // Unix
+	requests  int
+	status    [6]int
+	latency   []count // by latency class, in no order: most seconds have few
+	upstreams []count // by index into names
+}
+
+type count struct {
+	of uint16
+	n  int
+}
+
+func add(counts []count, of uint16, n int) []count {
+	for i := range counts {
+		if counts[i].of == of {
+			counts[i].n += n
+			return counts
+		}
+	}
+	return append(counts, count{of, n})
+}
+
+// maxUpstreams bounds the names that are told apart; later ones are "other".
+const maxUpstreams = 256
+
+// future is how far the engine's clock may be before ours.
+const future = 5 * time.Second
+
+// Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, is a probe of /healthz
+// or /readyz, or comes from before the window or from the future.
+func (w *Window) Add(at time.Time, line []byte) bool { return w.add(at, line, time.Now()) }
+
+func (w *Window) add(at time.Time, line []byte, now time.Time) bool {
+	a, ok := parse(line)
+	if !ok || a.probe || at.Sub(now) > future || now.Sub(at) > span*time.Second {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	second := at.Unix()
+	b := &w.seconds[second%span]
+	switch {
+	case b.second > second: // the place is taken by a later second
+		return false
+	case b.second < second:
+		*b = bucket{second: second, latency: b.latency[:0], upstreams: b.upstreams[:0]}
+	}
+	b.requests++
+	b.status[a.class]++
+	b.latency = add(b.latency, classOf(a.duration), 1)
+	if len(a.upstream) > 0 {
+		b.upstreams = add(b.upstreams, w.index(a.upstream), 1)
+	}
+	return true
+}
+
+func (w *Window) index(upstream []byte) uint16 {
+	for i, name := range w.names {
+		if name == string(upstream) {
+			return uint16(i)
+		}
+	}
+	if len(w.names) == maxUpstreams {
+		return maxUpstreams - 1
+	}
+	name := string(upstream)
+	if len(w.names) == maxUpstreams-1 {
+		name = "other"
+	}
+	w.names = append(w.names, name)
+	return uint16(len(w.names) - 1)
+}
+
+// Stats sums up a stretch of time.
+type Stats struct {
+	Requests int
+	Rate     float64 // a second
+	// The latencies are nginx's request_time, which it gives in milliseconds: 0 is less than one. They are right to about 5 %.
+	P50, P95, P99 time.Duration
+	Status        [6]int         // by class: [2] counts 2xx; [0] what is none
+	Upstreams     map[string]int // requests by address:port
+}
+
+// Stats sums up the complete seconds of the time before now.
+func (w *Window) Stats(now time.Time, over time.Duration) Stats {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	length := min(max(int64(over/time.Second), 1), span-1)
+	end := now.Unix()
+	s := Stats{Upstreams: map[string]int{}}
+	var latency [classes]int
+	for second := end - length; second < end; second++ {
+		b := &w.seconds[((second%span)+span)%span]
+		if b.second != second {
+			continue
+		}
+		s.Requests += b.requests
+		for class, n := range b.status {
+			s.Status[class] += n
+		}
+		for _, c := range b.latency {
+			latency[c.of] += c.n
+		}
+		for _, c := range b.upstreams {
+			s.Upstreams[w.names[c.of]] += c.n
+		}
+	}
+	s.Rate = float64(s.Requests) / float64(length)
+	s.P50, s.P95, s.P99 = percentile(&latency, s.Requests, 0.50), percentile(&latency, s.Requests, 0.95), percentile(&latency, s.Requests, 0.99)
+	maps.DeleteFunc(s.Upstreams, func(_ string, n int) bool { return n == 0 })
+	return s
+}

@@ -1,0 +1,128 @@
+package tui
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"pgregory.net/rapid"
+
+	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/layout"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew")
+
+var goldenSizes = []struct{ width, height int }{{200, 60}, {120, 40}, {80, 24}, {60, 15}, {20, 5}, {1, 1}}
+
+// profile writes a frame as a terminal of that kind gets it.
+func profile(t *testing.T, frame string, p colorprofile.Profile) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := colorprofile.Writer{Forward: &out, Profile: p}
+	if _, err := w.WriteString(frame); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestGoldenFrames(t *testing.T) {
+	for _, size := range goldenSizes {
+		for _, look := range []struct {
+			name    string
+			light   bool
+			profile colorprofile.Profile
+		}{{"dark", false, colorprofile.TrueColor}, {"light", true, colorprofile.TrueColor}, {"nocolour", false, colorprofile.NoTTY}, {"16", false, colorprofile.ANSI}} {
+			if look.name == "16" && size.width != 80 {
+				continue
+			}
+			name := fmt.Sprintf("%dx%d-%s", size.width, size.height, look.name)
+			t.Run(name, func(t *testing.T) {
+				m := sampleModel(t, Options{Focus: layout.Logs, Light: &look.light})
+				m.send(tea.WindowSizeMsg{Width: size.width, Height: size.height})
+				frame := m.View().Content
+				checkFrame(t, frame, size.width, size.height)
+				compareGolden(t, name, profile(t, frame, look.profile))
+			})
+		}
+	}
+}
+
+// checkFrame checks what every frame must be: rows of the right number and width, without a control sequence but colours.
+func checkFrame(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, frame string, width, height int) {
+	t.Helper()
+	rows := strings.Split(frame, "\n")
+	if len(rows) != height {
+		t.Fatalf("%d rows, want %d", len(rows), height)
+	}
+	for i, row := range rows {
+		if w := draw.Width(row); w != width {
+			t.Fatalf("row %d is %d wide, want %d: %q", i, w, width, ansi.Strip(row))
+		}
+		for _, r := range ansi.Strip(row) {
+			if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+				t.Fatalf("row %d holds control %U: %q", i, r, row)
+			}
+		}
+	}
+}
+
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; `go test ./internal/tui -run Golden -update` writes it", err)
+	}
+	if got+"\n" != string(want) {
+		t.Errorf("the frame is not that of %s; if it should be this:\n%s\nrun `go test ./internal/tui -run Golden -update` and read the diff", path, ansi.Strip(got))
+	}
+}
+
+func TestEverySizeAndStateGivesAWholeFrame(t *testing.T) {
+	m := sampleModel(t, Options{})
+	rapid.Check(t, func(t *rapid.T) {
+		width, height := rapid.IntRange(1, 240).Draw(t, "width"), rapid.IntRange(1, 80).Draw(t, "height")
+		m.focus = layout.Pane(rapid.IntRange(0, int(layout.Count)-1).Draw(t, "focus"))
+		m.zoom = rapid.Bool().Draw(t, "zoom")
+		m.modal = nil
+		for range rapid.IntRange(0, 2).Draw(t, "keys") {
+			m.send(pressed(rapid.SampledFrom([]string{"?", ":", "enter", "esc", "j", "G", "/", "D", "R", "s"}).Draw(t, "key")))
+		}
+		m.send(tea.WindowSizeMsg{Width: width, Height: height})
+		checkFrame(t, m.View().Content, width, height)
+	})
+}
+
+// pressed is a key press by name.
+func pressed(name string) tea.KeyPressMsg {
+	switch name {
+	case "enter":
+		return tea.KeyPressMsg{Code: tea.KeyEnter}
+	case "esc":
+		return tea.KeyPressMsg{Code: tea.KeyEscape}
+	case "tab":
+		return tea.KeyPressMsg{Code: tea.KeyTab}
+	case "shift+tab":
+		return tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift}
+	case "ctrl+c":
+		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	}
+	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
+}

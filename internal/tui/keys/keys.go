@@ -1,0 +1,112 @@
+// Package keys names every key of the dashboard, in one place: the panes act on them, the help shows them.
+package keys
+
+import (
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// Map holds all bindings. Those of Global work everywhere but in a text that is being typed.
+type Map struct {
+	Global   Global
+	Services Services
+	Logs     Logs
+	Redis    Redis
+	Prompt   Prompt
+}
+
+// Global are the keys of the dashboard as a whole.
+type Global struct {
+	Quit, Interrupt, Suspend, Help, Palette, Next, Previous, FocusVisits, FocusServices, FocusLogs, FocusRedis, Zoom, Back,
+	Copy, Mouse, Open, Up, Down, Reset, UndoReset key.Binding
+}
+
+// Services are the keys of the list of services.
+type Services struct {
+	Up, Down, Top, Bottom, Details, Sort, Reverse, Filter, Restart, Stop, Start, More, Fewer, Shell, Logs key.Binding
+}
+
+// Logs are the keys of the logs.
+type Logs struct {
+	Up, Down, PageUp, PageDown, Top, Bottom, Left, Right, Follow, Search, Next, Previous, OnlyMatches, Service, Level, Wrap, Timestamps, Compact, Jump, Save, Request, Clear key.Binding
+}
+
+// Redis are the keys of the Redis console.
+type Redis struct {
+	Submit, Complete, CompletePrevious, HistoryPrevious, HistoryNext, HistorySearch, PageUp, PageDown, Leave, Edit, Browse, Undo, Clear key.Binding
+}
+
+// Prompt are the keys of a question.
+type Prompt struct{ Yes, No, Accept, Cancel key.Binding }
+
+func bind(help, description string, names ...string) key.Binding {
+	if len(names) == 0 {
+		names = []string{help}
+	}
+	return key.NewBinding(key.WithKeys(names...), key.WithHelp(help, description))
+}
+
+// Default returns the keys as they are shipped.
+func Default() Map {
+	return Map{Global: global(), Services: services(), Logs: logs(), Redis: redis(), Prompt: prompt()}
+}
+
+func global() Global {
+	return Global{
+		Quit: bind("q", "quit"), Interrupt: bind("ctrl+c", "quit, from anywhere"), Suspend: bind("ctrl+z", "suspend"),
+		Help: bind("?", "all keys"), Palette: bind(":", "command palette"),
+		Next: bind("tab", "next pane"), Previous: bind("shift+tab", "previous pane"),
+		FocusVisits: bind("1", "visits"), FocusServices: bind("2", "services"), FocusLogs: bind("3", "logs"), FocusRedis: bind("4", "redis"),
+		Zoom: bind("z", "zoom the pane"), Back: bind("esc", "back"),
+		Copy: bind("y", "copy"), Mouse: bind("m", "release the mouse"), Open: bind("o", "open the URL"),
+		Up: bind("u", "start the stack"), Down: bind("D", "remove the stack"), Reset: bind("R", "reset visits"), UndoReset: bind("U", "undo the reset"),
+	}
+}
+
+func services() Services {
+	return Services{
+		Up: bind("↑/k", "up", "up", "k"), Down: bind("↓/j", "down", "down", "j"), Top: bind("g", "first", "g", "home"), Bottom: bind("G", "last", "G", "end"),
+		Details: bind("enter", "details"), Sort: bind("s", "sort by next column"), Reverse: bind("S", "reverse the order"), Filter: bind("/", "filter"),
+		Restart: bind("r", "restart"), Stop: bind("x", "stop"), Start: bind("a", "start"), More: bind("+", "one replica more", "+", "="), Fewer: bind("-", "one replica fewer"),
+		Shell: bind("e", "shell"), Logs: bind("l", "only its logs"),
+	}
+}
+
+func logs() Logs {
+	return Logs{
+		Up: bind("↑/k", "line up", "up", "k"), Down: bind("↓/j", "line down", "down", "j"), PageUp: bind("pgup", "page up", "pgup", "ctrl+b"), PageDown: bind("pgdn", "page down", "pgdown", "ctrl+f"),
+		Top: bind("g", "oldest", "g", "home"), Bottom: bind("G", "newest, and follow", "G", "end"), Left: bind("←", "left", "left", "h"), Right: bind("→", "right", "right"),
+		Follow: bind("space", "follow or pause", "space", "f"), Search: bind("/", "search"), Next: bind("n", "next match"), Previous: bind("N", "previous match"), OnlyMatches: bind("&", "only matches"),
+		Service: bind("s", "next service"), Level: bind("v", "level"), Wrap: bind("w", "wrap"), Timestamps: bind("T", "timestamps"), Compact: bind("J", "JSON in short"), Jump: bind("t", "jump to time"),
+		Save: bind("S", "save to file"), Request: bind("enter", "this request in all tiers"), Clear: bind("c", "clear filters"),
+	}
+}
+
+func redis() Redis {
+	return Redis{
+		Submit: bind("enter", "send"), Complete: bind("tab", "complete"), CompletePrevious: bind("shift+tab", "complete backwards"),
+		HistoryPrevious: bind("↑", "earlier line", "up", "ctrl+p"), HistoryNext: bind("↓", "later line", "down", "ctrl+n"), HistorySearch: bind("ctrl+r", "search history"),
+		PageUp: bind("pgup", "page up", "pgup"), PageDown: bind("pgdn", "page down", "pgdown"), Leave: bind("esc", "leave the prompt"), Edit: bind("i", "type a command", "i", "enter"),
+		Browse: bind("b", "browse keys"), Undo: bind("U", "undo the last removal"), Clear: bind("ctrl+l", "clear"),
+	}
+}
+
+func prompt() Prompt {
+	return Prompt{Yes: bind("y", "yes"), No: bind("n", "no", "n", "N"), Accept: bind("enter", "accept"), Cancel: bind("esc", "cancel")}
+}
+
+// Matches reports whether a key press is one of the bindings.
+func Matches(msg tea.KeyPressMsg, bindings ...key.Binding) bool { return key.Matches(msg, bindings...) }
+
+// Hint writes bindings on one line, such as "s sort · / filter".
+func Hint(bindings []key.Binding) string {
+	parts := make([]string, 0, len(bindings))
+	for _, b := range bindings {
+		if b.Enabled() {
+			parts = append(parts, b.Help().Key+" "+b.Help().Desc)
+		}
+	}
+	return strings.Join(parts, " · ")
+}

@@ -1,0 +1,166 @@
+// Package redispane is the Redis console on a screen: as a pane of the dashboard, and as the interactive `stackctl redis`.
+package redispane
+
+import (
+	"context"
+	"time"
+
+	"charm.land/bubbles/v2/textinput"
+	tea "charm.land/bubbletea/v2"
+
+	"stackctl.dev/stackctl/internal/store"
+	"stackctl.dev/stackctl/internal/store/console"
+	"stackctl.dev/stackctl/internal/termtext"
+	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/keys"
+)
+
+// Session runs commands and knows them; *console.Session is one.
+type Session interface {
+	Prompt() string
+	Load(ctx context.Context) error
+	Run(ctx context.Context, args []string) (store.Reply, error)
+	Stream(ctx context.Context, args []string, emit func(store.Reply) error) error
+	Complete(line string) console.Completion
+	Hint(line string) string
+	Keys(ctx context.Context, pattern string, limit int) (keys []store.KeyInfo, complete bool, err error)
+	ReadsOnly(args []string) bool
+	Danger(args []string) bool
+	Describe(ctx context.Context, args []string) []string
+	Undo(ctx context.Context) (string, error)
+}
+
+var _ Session = (*console.Session)(nil)
+
+// Options are how a console begins.
+type Options struct {
+	Session  Session
+	History  *console.History
+	ReadOnly bool // only commands that read are sent
+	Clock    func() time.Time
+}
+
+// kind is what a line of the output is, for its style.
+type kind uint8
+
+const (
+	echo kind = iota
+	answer
+	failure
+	remark // of the console itself
+)
+
+// printed is one line of output: safe text.
+type printed struct {
+	kind kind
+	text string
+}
+
+// line is the prompt: what is typed, completed, asked and sent. Its owner shows it, and takes what it prints.
+type line struct {
+	ctx     context.Context
+	keys    keys.Map
+	o       Options
+	input   textinput.Model
+	prompt  string
+	out     []printed // not yet taken by the owner
+	loaded  bool
+	loading bool
+
+	recalled int    // index into the history; its length is the line being typed
+	draft    string // the line that was typed before the history was looked through
+	search   *search
+	menu     menu
+
+	question *question
+	work     *work
+	sent     int // commands so far: tells a late answer from the present one
+}
+
+// search is a reverse search through the history.
+type search struct {
+	text  string
+	found int // index of the match; the history's length before there is one
+}
+
+// question asks whether a command that destroys is to be sent.
+type question struct {
+	args    []string
+	text    string
+	details []string
+}
+
+// work is a command under way.
+type work struct {
+	args   []string
+	begun  time.Time
+	cancel context.CancelFunc
+	stream *stream
+}
+
+func newLine(ctx context.Context, k keys.Map, o Options) *line {
+	input := textinput.New()
+	input.Prompt = ""
+	input.CharLimit = 64 << 10
+	input.Focus()
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &line{ctx: ctx, keys: k, o: o, input: input, prompt: "redis> ", recalled: o.History.Len()}
+}
+
+// say prints lines of the console itself.
+func (l *line) say(k kind, texts ...string) {
+	for _, text := range texts {
+		l.out = append(l.out, printed{k, safe(text)})
+	}
+}
+
+// taken hands the output over.
+func (l *line) taken() []printed {
+	out := l.out
+	l.out = nil
+	return out
+}
+
+func safe(s string) string { return draw.Plain(termtext.Safe(s)) }
+
+// update takes a message; keys are for a prompt that is being typed at.
+func (l *line) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.KeyPressMsg:
+		return l.press(msg)
+	case tea.PasteMsg:
+		if l.question != nil || l.work != nil {
+			return nil
+		}
+		l.menu.close()
+		return l.edit(msg)
+	case loadedMsg:
+		l.loading, l.loaded = false, msg.err == nil
+	case repliedMsg:
+		l.replied(msg)
+	case describedMsg:
+		l.ask(msg)
+	case keysMsg:
+		l.offerKeys(msg)
+	case undoneMsg:
+		l.undone(msg)
+	case streamMsg:
+		return l.streamed(msg)
+	}
+	return nil
+}
+
+// load has the server's commands read, if they are not known yet.
+func (l *line) load() tea.Cmd {
+	if l.loaded || l.loading {
+		return nil
+	}
+	l.loading = true
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(l.ctx, commandLimit)
+		defer cancel()
+		return loadedMsg{l.o.Session.Load(ctx)}
+	}
+}

@@ -1,0 +1,153 @@
+package redispane
+
+import (
+	"errors"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"stackctl.dev/stackctl/internal/store"
+	"stackctl.dev/stackctl/internal/tui/keys"
+)
+
+// press takes a key at the prompt: an open question first, then a command under way, the search, the menu, the line itself.
+func (l *line) press(msg tea.KeyPressMsg) tea.Cmd {
+	k := l.keys.Redis
+	switch {
+	case l.question != nil:
+		return l.answer(msg)
+	case l.work != nil:
+		if keys.Matches(msg, k.Leave, l.keys.Global.Interrupt) {
+			l.work.cancel()
+		}
+		return nil
+	case l.search != nil:
+		l.searching(msg)
+		return nil
+	case l.menu.open() && l.menu.press(msg, l):
+		return nil
+	case keys.Matches(msg, k.Submit):
+		return l.submit()
+	case keys.Matches(msg, k.Complete):
+		return l.complete()
+	case keys.Matches(msg, k.HistoryPrevious):
+		l.recall(-1)
+	case keys.Matches(msg, k.HistoryNext):
+		l.recall(1)
+	case keys.Matches(msg, k.HistorySearch):
+		l.search = &search{found: l.o.History.Len()}
+	case keys.Matches(msg, l.keys.Global.Interrupt):
+		l.say(echo, l.prompt+l.input.Value()+"^C")
+		l.set("")
+	default:
+		return l.edit(msg)
+	}
+	return nil
+}
+
+// edit lets the text field have a key.
+func (l *line) edit(msg tea.Msg) tea.Cmd {
+	var cmd tea.Cmd
+	l.input, cmd = l.input.Update(msg)
+	return cmd
+}
+
+func (l *line) set(text string) {
+	l.input.SetValue(text)
+	l.input.CursorEnd()
+	l.recalled = l.o.History.Len()
+	l.menu.close()
+}
+
+// recall goes through the history; the line that was being typed comes after its end.
+func (l *line) recall(by int) {
+	h := l.o.History
+	to := l.recalled + by
+	if to < 0 || to > h.Len() {
+		return
+	}
+	if l.recalled >= h.Len() {
+		l.draft = l.input.Value()
+	}
+	text := l.draft
+	if to < h.Len() {
+		text = h.At(to)
+	}
+	l.set(text)
+	l.recalled = to
+}
+
+// searching edits a reverse search.
+func (l *line) searching(msg tea.KeyPressMsg) {
+	s, h := l.search, l.o.History
+	find := func(before int) {
+		if i, ok := h.Search(s.text, before); ok {
+			s.found = i
+		}
+	}
+	switch {
+	case keys.Matches(msg, l.keys.Redis.HistorySearch): // the next older one
+		find(s.found)
+	case keys.Matches(msg, l.keys.Prompt.Cancel, l.keys.Global.Interrupt):
+		l.search = nil
+	case keys.Matches(msg, l.keys.Prompt.Accept):
+		if s.found < h.Len() {
+			l.set(h.At(s.found))
+		}
+		l.search = nil
+	case msg.Code == tea.KeyBackspace:
+		if r := []rune(s.text); len(r) > 0 {
+			s.text = string(r[:len(r)-1])
+			find(h.Len())
+		}
+	case msg.Text != "":
+		s.text += safe(msg.Text)
+		find(h.Len())
+	}
+}
+
+// submit sends the line, or asks before it does.
+func (l *line) submit() tea.Cmd {
+	text := l.input.Value()
+	l.say(echo, l.prompt+text)
+	args, err := store.SplitLine(text)
+	if err != nil { // the line stays, to be mended
+		l.say(failure, "Invalid argument(s): "+err.Error())
+		return nil
+	}
+	l.set("")
+	if len(args) == 0 {
+		return nil
+	}
+	before := l.o.History.Err()
+	l.o.History.Add(text)
+	if err := l.o.History.Err(); err != nil && before == nil {
+		l.say(remark, "the history is no longer kept: "+err.Error())
+	}
+	l.recalled = l.o.History.Len()
+	switch {
+	case l.o.ReadOnly && !l.o.Session.ReadsOnly(args):
+		l.say(failure, strings.ToUpper(args[0])+" is not sent: this is read-only, and it may change the data or the server")
+		return nil
+	case l.o.Session.Danger(args):
+		return l.describe(args)
+	}
+	return l.send(args)
+}
+
+// answer takes the answer to a question; no is the default.
+func (l *line) answer(msg tea.KeyPressMsg) tea.Cmd {
+	q := l.question
+	switch {
+	case keys.Matches(msg, l.keys.Prompt.Yes):
+		l.question = nil
+		return l.send(q.args)
+	case keys.Matches(msg, l.keys.Prompt.No, l.keys.Prompt.Accept, l.keys.Prompt.Cancel, l.keys.Global.Interrupt):
+		l.question = nil
+		l.say(remark, "not sent")
+	}
+	return nil
+}
+
+// errCancelled is why a command ended that a person has cancelled.
+var errCancelled = errors.New("cancelled")

@@ -1,0 +1,36 @@
+//go:build unix
+
+package tui
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// watchSignals takes what bubbletea leaves: after a SIGSTOP from outside the terminal may have been used by others, so that SIGCONT
+// sets it up anew. SIGTERM and SIGHUP end the context of the whole command, ctrl+z and an exec are bubbletea's own.
+func watchSignals(p *tea.Program) (stop func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGCONT)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			case <-signals:
+				p.Send(resumedMsg{})
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+		<-ended
+	}
+}

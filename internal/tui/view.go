@@ -1,0 +1,334 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+
+	"stackctl.dev/stackctl/internal/orchestrate/watch"
+	"stackctl.dev/stackctl/internal/termtext"
+	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/layout"
+	"stackctl.dev/stackctl/internal/tui/modal"
+	"stackctl.dev/stackctl/internal/tui/notice"
+	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/visitpane"
+)
+
+// View draws the screen.
+func (m *Model) View() tea.View {
+	if !m.still || m.frame == "" {
+		m.frame = m.content()
+	}
+	v := tea.NewView(m.frame)
+	v.AltScreen = true
+	v.WindowTitle = "stackctl " + termtext.Safe(m.src.Project)
+	if !m.mouseFree {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	v.Cursor = m.cursor()
+	return v
+}
+
+func (m *Model) content() string {
+	s := m.screen()
+	switch {
+	case m.width <= 0 || m.height <= 0:
+		return ""
+	case s.TooSmall:
+		return m.tooSmallView()
+	}
+	body := m.body(s)
+	if m.modal != nil {
+		height := s.Hints.Y - s.Header.H
+		body = modal.Over(body, m.modal.View(m.theme, m.width-4, height-2), m.width, height)
+	}
+	return draw.Rows(draw.Fit(m.header(s.Header.H), m.width, s.Header.H)) + "\n" + body + "\n" + draw.Left(m.hintLine(), m.width)
+}
+
+// tooSmallView says what it needs, as far as there is room to say it.
+func (m *Model) tooSmallView() string {
+	lines := []string{
+		"too small",
+		fmt.Sprintf("%dx%d, needs %dx%d", m.width, m.height, layout.MinWidth, layout.MinHeight),
+		signOf(m.condition()) + " " + string(m.condition()),
+		m.visits.InWords(),
+		"q quits",
+	}
+	return draw.Rows(draw.Fit(lines, m.width, m.height))
+}
+
+// body puts the panes side by side, row by row.
+func (m *Model) body(s layout.Screen) string {
+	height := s.Hints.Y - s.Header.H
+	rows := make([][]piece, height)
+	for p, r := range s.Panes {
+		if r.Empty() {
+			if layout.Pane(p) == layout.Logs { // it counts the lines that nobody sees
+				_ = m.pane(layout.Logs, r)
+			}
+			continue
+		}
+		for i, line := range strings.Split(m.pane(layout.Pane(p), r), "\n") {
+			if y := r.Y - s.Header.H + i; y < height {
+				rows[y] = append(rows[y], piece{r.X, line})
+			}
+		}
+	}
+	var b strings.Builder
+	for y, pieces := range rows {
+		if y > 0 {
+			b.WriteByte('\n')
+		}
+		if len(pieces) == 2 && pieces[0].x > pieces[1].x {
+			pieces[0], pieces[1] = pieces[1], pieces[0]
+		}
+		for _, p := range pieces {
+			b.WriteString(p.line)
+		}
+	}
+	return b.String()
+}
+
+// piece is one pane's part of a row.
+type piece struct {
+	x    int
+	line string
+}
+
+// drawn is a pane as it was drawn last. View runs after every message, most of which concern one pane.
+type drawn struct {
+	fresh         bool // nothing that the pane shows has changed since
+	theme         *theme.Theme
+	width, height int
+	focused       bool
+	text          string
+}
+
+func (m *Model) pane(p layout.Pane, r layout.Rect) string {
+	want := drawn{fresh: true, theme: m.theme, width: r.W, height: r.H, focused: p == m.focus && m.modal == nil}
+	last := &m.drawn[p]
+	want.text = last.text
+	if *last != want {
+		want.text = m.draw(p, want)
+		*last = want
+	}
+	return last.text
+}
+
+// stale says that what panes show has changed.
+func (m *Model) stale(panes ...layout.Pane) {
+	for _, p := range panes {
+		m.drawn[p].fresh = false
+	}
+}
+
+func (m *Model) draw(p layout.Pane, d drawn) string {
+	switch p {
+	case layout.Visits:
+		return m.visits.View(m.theme, d.width, d.height, d.focused)
+	case layout.Services:
+		return m.services.View(m.theme, d.width, d.height, d.focused)
+	case layout.Logs:
+		return m.logs.View(m.theme, d.width, d.height, d.focused)
+	}
+	return m.redis.View(m.theme, d.width, d.height, d.focused)
+}
+
+func (m *Model) cursor() *tea.Cursor {
+	s := m.screen()
+	if m.modal != nil || s.TooSmall || s.Panes[m.focus].Empty() {
+		return nil
+	}
+	var c *tea.Cursor
+	switch m.focus {
+	case layout.Logs:
+		c = m.logs.Cursor()
+	case layout.Redis:
+		c = m.redis.Cursor()
+	}
+	if c != nil {
+		c.X, c.Y = c.X+s.Panes[m.focus].X, c.Y+s.Panes[m.focus].Y
+	}
+	return c
+}
+
+func signOf(c watch.Condition) string {
+	switch c {
+	case watch.Up:
+		return "●"
+	case watch.Down:
+		return "○"
+	case watch.Degraded, watch.Unreachable:
+		return "✖"
+	}
+	return "◐"
+}
+
+func styleOf(t *theme.Theme, c watch.Condition) lipgloss.Style {
+	switch c {
+	case watch.Up:
+		return t.Good.Bold(true)
+	case watch.Down:
+		return t.Muted
+	case watch.Degraded, watch.Unreachable:
+		return t.Bad
+	}
+	return t.Warn
+}
+
+// header is the state of the whole; what is wrong comes first, since it is what one opens the dashboard for.
+func (m *Model) header(height int) []string {
+	t, c := m.theme, m.condition()
+	safe := func(s string) string { return draw.Plain(termtext.Safe(s)) }
+	first := []string{
+		t.Title.Render(" " + safe(m.src.Project)),
+		styleOf(t, c).Render(signOf(c) + " " + string(c)),
+	}
+	running, total := m.running()
+	if total > 0 {
+		first = append(first, t.Text.Render(fmt.Sprintf("%d/%d", running, total))+t.Muted.Render(" containers"))
+	}
+	if url := m.state.URL(); url != "" && m.state.Err == nil {
+		first = append(first, t.Accent.Render(safe(url)))
+	}
+	folded := m.screen().Panes[layout.Visits].Empty()
+	if folded {
+		first = append(first, t.Text.Render(m.visits.InWords()))
+	}
+	if up := m.uptime(); up != "" {
+		first = append(first, t.Muted.Render("up ")+t.Text.Render(up))
+	}
+	if e := m.state.Engine; e.Version != "" {
+		first = append(first, t.Muted.Render(safe("engine "+e.Version+" ("+e.Context+")")))
+	}
+	if m.src.Operator == nil {
+		first = append(first, t.Warn.Render("read-only"))
+	}
+	line := strings.Join(first, t.Faint.Render(" │ "))
+	if banner := m.banner(); banner != "" {
+		if height == 1 {
+			return []string{t.Title.Render(" "+safe(m.src.Project)) + t.Faint.Render(" │ ") + t.Bad.Render(banner)}
+		}
+		return []string{line, t.Bad.Render(" " + banner)}
+	}
+	return []string{line, m.secondLine()}
+}
+
+// banner says that the engine is lost, and since what is shown is old.
+func (m *Model) banner() string {
+	if m.state.Err == nil {
+		return ""
+	}
+	text := "✖ " + draw.Plain(termtext.Safe(m.state.Err.Error()))
+	if !m.state.RetryAt.IsZero() {
+		text = "✖ engine lost, trying again: " + draw.Plain(termtext.Safe(m.state.Err.Error()))
+	}
+	return text
+}
+
+func (m *Model) secondLine() string {
+	t := m.theme
+	if !m.known {
+		return t.Muted.Render(" connecting to the engine …")
+	}
+	if m.job != nil && m.job.Running() {
+		return t.Warn.Render(" ◐ work under way: ") + t.Muted.Render("esc hides it, the palette shows it")
+	}
+	if m.lastEvent.At.IsZero() {
+		return t.Muted.Render(" no event yet")
+	}
+	e := m.lastEvent
+	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+draw.Plain(termtext.Safe(e.Text))) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
+}
+
+func (m *Model) running() (running, total int) {
+	for _, c := range m.state.Containers {
+		total++
+		if c.State == "running" {
+			running++
+		}
+	}
+	return running, total
+}
+
+// uptime is for how long the container has run that runs longest.
+func (m *Model) uptime() string {
+	longest := ""
+	var first watch.Container
+	for _, c := range m.state.Containers {
+		if c.State == "running" && !c.StartedAt.IsZero() && (first.StartedAt.IsZero() || c.StartedAt.Before(first.StartedAt)) {
+			first = c
+			longest = draw.Age(m.clock().Sub(c.StartedAt))
+		}
+	}
+	return longest
+}
+
+// hintLine is a notice while there is one, else the keys that fit the focus, as many as there is room for; ? is always among them.
+func (m *Model) hintLine() string {
+	t := m.theme
+	if m.notice.Text != "" {
+		switch m.notice.Level {
+		case notice.Bad:
+			return " " + t.Bad.Render("✖ "+m.notice.Text)
+		case notice.Warn:
+			return " " + t.Warn.Render("! "+m.notice.Text)
+		}
+		return " " + t.Good.Render("✔ "+m.notice.Text)
+	}
+	always := []key.Binding{m.keys.Global.Help, m.keys.Global.Palette, m.keys.Global.Quit}
+	hints := m.hints()
+	if m.modal != nil || m.capturing() {
+		always = nil
+	}
+	line, width := "", m.width-1
+	tail := hintText(t, always)
+	for _, b := range hints {
+		next := hintText(t, []key.Binding{b})
+		if next == "" || draw.Width(line)+draw.Width(next)+draw.Width(tail)+4 > width {
+			continue
+		}
+		line += next + t.Faint.Render(" · ")
+	}
+	return " " + strings.TrimSuffix(line+tail, t.Faint.Render(" · "))
+}
+
+func hintText(t *theme.Theme, bindings []key.Binding) string {
+	parts := make([]string, 0, len(bindings))
+	for _, b := range bindings {
+		if b.Enabled() {
+			parts = append(parts, t.Accent.Render(b.Help().Key)+t.Muted.Render(" "+b.Help().Desc))
+		}
+	}
+	return strings.Join(parts, t.Faint.Render(" · "))
+}
+
+func (m *Model) hints() []key.Binding {
+	if m.modal != nil {
+		return m.modal.Hints()
+	}
+	g := m.keys.Global
+	if m.known && m.state.Err == nil && len(m.state.Containers) == 0 && !m.capturing() {
+		return []key.Binding{g.Up, g.Next}
+	}
+	var hints []key.Binding
+	switch m.focus {
+	case layout.Services:
+		hints = m.services.Hints()
+	case layout.Logs:
+		hints = m.logs.Hints()
+	case layout.Redis:
+		hints = m.redis.Hints()
+	}
+	switch {
+	case m.capturing():
+		return hints
+	case hints != nil:
+		return append(hints, g.Next)
+	}
+	return []key.Binding{g.Next, g.Reset, g.UndoReset, g.Open, g.Zoom, g.Copy, g.Mouse, g.Down}
+}
