@@ -68,7 +68,7 @@ func FuzzJSON(f *testing.F) {
 	f.Add("\x1b[2J", "\"\\\x00\x7f")
 	f.Add("é€😀", "\u2028")
 	f.Fuzz(func(t *testing.T, key, value string) {
-		if !utf8.ValidString(key + value) {
+		if !utf8.ValidString(key) || !utf8.ValidString(value) {
 			t.Skip("comes out as the bytes it is")
 		}
 		text := store.FormatJSON(store.Reply{Kind: store.Map, Elems: []store.Reply{
@@ -79,7 +79,7 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		if list := got[key]; len(list) != 2 || list[0] == nil || *list[0] != value || list[1] != nil {
-			t.Errorf("%q: got %q", text, list)
+			t.Errorf("%q: not what went in", text)
 		}
 		if strings.Count(text, "\n") != 1 {
 			t.Errorf("%q: not one line", text)

@@ -45,7 +45,9 @@ func (s *Session) Complete(line string) Completion {
 			found = sub
 		}
 	}
-	done.WantKeys, done.Prefix = found.takesKey(len(words)), last
+	if done.WantKeys = found.takesKey(len(words)); done.WantKeys {
+		done.Prefix = last
+	}
 	return done
 }
 

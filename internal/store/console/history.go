@@ -201,9 +201,15 @@ func hasSecret(line string) bool {
 	case "HELLO", "MIGRATE":
 		return anyOf("AUTH")
 	case "CONFIG":
-		return words[1] == "SET" && anyOf("PASS", "AUTH", "MASTERUSER", "PRIMARYUSER")
+		return words[1] == "SET" && slices.ContainsFunc(words[2:], secretSetting)
 	case "ACL":
 		return words[1] == "SETUSER"
 	}
 	return false
+}
+
+// secretSetting reports whether a configuration parameter holds a password, or the name that goes with it.
+func secretSetting(name string) bool {
+	name = strings.ToUpper(name)
+	return strings.Contains(name, "PASS") || strings.Contains(name, "AUTH") || name == "MASTERUSER" || name == "PRIMARYUSER"
 }

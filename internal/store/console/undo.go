@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"stackctl.dev/stackctl/internal/store"
 )
@@ -24,12 +25,13 @@ type undo struct {
 	db      int
 	counter bool // it was the visit counter's reset, which Redis itself remembers
 	keys    []dump
+	lost    []string // keys that the server would not dump
 }
 
 // dump is a key as it was, in the form that RESTORE takes.
 type dump struct {
 	key, value string
-	ttl        int64 // milliseconds; 0 is for good
+	expires    time.Time // zero is never
 }
 
 // Run carries out a command: a removal so that Undo can take it back, anything else as Do does.
@@ -56,28 +58,61 @@ func (s *Session) remove(ctx context.Context, args []string) (store.Reply, error
 			return reply, err
 		}
 	}
-	if len(keys) > maxUndoKeys || !s.small(ctx, keys) {
-		s.undo = nil
-		return s.do(ctx, args)
+	if !s.keeps(ctx, keys) {
+		return s.removeForGood(ctx, args)
 	}
 	replies, err := s.transaction(ctx, removal(args))
 	if err != nil {
+		if s.conn == nil || s.conn.Err() != nil {
+			s.multi = false // nobody typed MULTI, so nobody is to hear that it is lost
+		}
 		return store.Reply{}, err
+	}
+	if replies == nil {
+		return s.removeForGood(ctx, args)
 	}
 	last := replies[len(replies)-1]
 	if last.Kind == store.Error {
 		return last, nil
 	}
 	u := &undo{db: s.db}
+	seen := map[string]bool{}
 	for i, key := range keys {
-		if value := replies[2*i]; value.Kind == store.String {
-			u.keys = append(u.keys, dump{key, value.Text, max(replies[2*i+1].Int, 0)})
+		if seen[key] {
+			continue
 		}
+		seen[key] = true
+		u.add(key, replies[2*i], replies[2*i+1])
 	}
-	if len(u.keys) > 0 {
+	if len(u.keys) > 0 || len(u.lost) > 0 {
 		s.undo = u
 	}
 	return last, nil
+}
+
+// removeForGood removes without a way back: what could be undone before is not the last removal any more.
+func (s *Session) removeForGood(ctx context.Context, args []string) (store.Reply, error) {
+	s.undo = nil
+	return s.do(ctx, args)
+}
+
+// add keeps a key by the replies to DUMP and PTTL.
+func (u *undo) add(key string, value, ttl store.Reply) {
+	switch value.Kind {
+	case store.String:
+		d := dump{key: key, value: value.Text}
+		if ttl.Kind == store.Integer && ttl.Int >= 0 {
+			d.expires = time.Now().Add(time.Duration(ttl.Int) * time.Millisecond)
+		}
+		u.keys = append(u.keys, d)
+	case store.Error:
+		u.lost = append(u.lost, Quote(key))
+	}
+}
+
+// keeps reports whether a removal of keys can be undone. A transaction of its own would end the watch for the one that is to come.
+func (s *Session) keeps(ctx context.Context, keys []string) bool {
+	return !s.watching && len(keys) <= maxUndoKeys && s.small(ctx, keys)
 }
 
 // resetCounter removes the visit counter as `stackctl reset` does; done is false for a counter that is no number: it goes as any key.
@@ -117,13 +152,10 @@ func removal(args []string) [][]string {
 	return append(commands, args)
 }
 
-// transaction runs commands in MULTI and EXEC, and returns their replies.
+// transaction runs commands in MULTI and EXEC, and returns their replies; none if one of them is refused, and so none was run.
 func (s *Session) transaction(ctx context.Context, commands [][]string) ([]store.Reply, error) {
 	begun, err := s.do(ctx, []string{"MULTI"})
-	if err == nil {
-		err = begun.Err()
-	}
-	if err != nil {
+	if err != nil || begun.Kind == store.Error {
 		return nil, err
 	}
 	for _, c := range commands {
@@ -133,17 +165,15 @@ func (s *Session) transaction(ctx context.Context, commands [][]string) ([]store
 		}
 		if queued.Kind == store.Error {
 			_, err := s.do(ctx, []string{"DISCARD"})
-			return []store.Reply{queued}, err
+			return nil, err
 		}
 	}
 	done, err := s.do(ctx, []string{"EXEC"})
 	switch {
 	case err != nil:
 		return nil, err
-	case done.Kind == store.Error:
-		return []store.Reply{done}, nil
-	case len(done.Elems) != len(commands):
-		return nil, errors.New("removing keys: a watched key has changed, so that nothing was removed; look again, and try again")
+	case len(done.Elems) != len(commands): // an error, and nothing was run
+		return nil, nil
 	}
 	return done.Elems, nil
 }
@@ -171,26 +201,43 @@ func (s *Session) Undo(ctx context.Context) (string, error) {
 		s.undo = nil
 		return fmt.Sprintf("%s: %d -> %d", store.VisitsKey, from, to), nil
 	}
-	var restored, kept []string
+	return s.restore(ctx, u)
+}
+
+// restore gives back the keys of a removal, which is then done with, but for those that a failure kept from it.
+func (s *Session) restore(ctx context.Context, u *undo) (string, error) {
+	var restored, kept, expired []string
 	for i, d := range u.keys {
-		reply, err := s.do(ctx, []string{"RESTORE", d.key, strconv.FormatInt(d.ttl, 10), d.value})
-		if err != nil {
-			s.undo = &undo{db: u.db, keys: u.keys[i:]}
-			return "", err
+		ttl := int64(0) // for good
+		if !d.expires.IsZero() {
+			if ttl = time.Until(d.expires).Milliseconds(); ttl <= 0 {
+				expired = append(expired, Quote(d.key))
+				continue
+			}
 		}
-		switch {
-		case reply.Kind != store.Error:
-			restored = append(restored, Quote(d.key))
-		case strings.HasPrefix(reply.Text, "BUSYKEY"):
+		reply, err := s.do(ctx, []string{"RESTORE", d.key, strconv.FormatInt(ttl, 10), d.value})
+		if err == nil && reply.Kind == store.Error && !strings.HasPrefix(reply.Text, "BUSYKEY") {
+			err = fmt.Errorf("restoring key %s: %w", Quote(d.key), reply.Err())
+		}
+		if err != nil {
+			s.undo = &undo{db: u.db, keys: u.keys[i:], lost: u.lost}
+			return "", fmt.Errorf("%w; restored so far: %s", err, list(restored))
+		}
+		if reply.Kind == store.Error {
 			kept = append(kept, Quote(d.key))
-		default:
-			return "", fmt.Errorf("restoring key %q: %s", d.key, reply.Text)
+		} else {
+			restored = append(restored, Quote(d.key))
 		}
 	}
 	s.undo = nil
 	text := "restored " + list(restored)
-	if len(kept) > 0 {
-		text += "; left as they are, since they exist again: " + list(kept)
+	for _, rest := range []struct {
+		why  string
+		keys []string
+	}{{"left as they are, since they exist again", kept}, {"expired meanwhile", expired}, {"gone, since the server could not dump them", u.lost}} {
+		if len(rest.keys) > 0 {
+			text += "; " + rest.why + ": " + list(rest.keys)
+		}
 	}
 	return text, nil
 }

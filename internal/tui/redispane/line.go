@@ -102,6 +102,7 @@ func newLine(ctx context.Context, k keys.Map, o Options) *line {
 	input := textinput.New()
 	input.Prompt = ""
 	input.CharLimit = 64 << 10
+	input.SetVirtualCursor(false) // the terminal has one, which needs no timer to blink
 	input.Focus()
 	if o.Clock == nil {
 		o.Clock = time.Now
