@@ -70,7 +70,9 @@ func (l *live) sources() tui.Sources {
 			if err != nil {
 				return err
 			}
-			return logs.Stream(ctx, eng, logs.Options{Project: l.project, Follow: true, Tail: logTail, Window: logWindow}, emit)
+			follower := eng.Follow()
+			defer follower.Close()
+			return logs.Stream(ctx, follower, logs.Options{Project: l.project, Follow: true, Tail: logTail, Window: logWindow}, emit)
 		},
 		Redis: l.dialRedis,
 		Details: func(ctx context.Context, id string) (watch.Details, error) {

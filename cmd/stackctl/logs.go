@@ -124,7 +124,9 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 	}
 	debug.SetGCPercent(longLived)
 	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width}
-	err = logs.Stream(ctx, eng, options, printer.print)
+	follower := eng.Follow()
+	defer follower.Close()
+	err = logs.Stream(ctx, follower, options, printer.print)
 	return errors.Join(err, printer.out.Flush())
 }
 

@@ -49,7 +49,7 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := client.NewClientWithOpts(append(opts, client.WithUserAgent("stackctl"))...)
+	api, err := newClient(opts...)
 	if err != nil {
 		return nil, &Error{Address: address, Err: err, Next: "check DOCKER_HOST, or the context with `docker context inspect`"}
 	}
@@ -73,6 +73,11 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 	}
 	api.NegotiateAPIVersionPing(ping)
 	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType}, nil
+}
+
+// newClient is the one place where a client is constructed.
+func newClient(opts ...client.Opt) (*client.Client, error) {
+	return client.NewClientWithOpts(append(opts, client.WithUserAgent("stackctl"))...)
 }
 
 // Local reports whether ports published on 127.0.0.1 of the engine's machine are reachable from here.
