@@ -12,6 +12,8 @@ const span = 300
 
 // Window holds the last five minutes in one bucket a second; it does not grow. It is safe for concurrent use.
 type Window struct {
+	Clock func() time.Time // nil means time.Now; it tells what comes from the future
+
 	mu      sync.Mutex
 	seconds [span]bucket
 	names   []string // of upstreams; buckets count by index
@@ -49,11 +51,16 @@ const future = 5 * time.Second
 
 // Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, is a probe of /healthz
 // or /readyz, or comes from before the window or from the future.
-func (w *Window) Add(at time.Time, line []byte) bool { return w.add(at, line, time.Now()) }
-
-func (w *Window) add(at time.Time, line []byte, now time.Time) bool {
+func (w *Window) Add(at time.Time, line []byte) bool {
 	a, ok := parse(line)
-	if !ok || a.probe || at.Sub(now) > future || now.Sub(at) > span*time.Second {
+	if !ok || a.probe {
+		return false
+	}
+	now := time.Now()
+	if w.Clock != nil {
+		now = w.Clock()
+	}
+	if at.Sub(now) > future || now.Sub(at) > span*time.Second {
 		return false
 	}
 	w.mu.Lock()

@@ -12,6 +12,8 @@ import (
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
+func noon() time.Time { return now }
+
 func line(uri string, status int, seconds, upstream string) []byte {
 	return fmt.Appendf(nil, `{"time":"2026-11-25T12:00:00+00:00","request_id":"r","remote":"10.0.0.1","method":"GET","uri":"%s","status":%d,"bytes":35,"request_time":%s,"upstream":"%s","upstream_status":"200","upstream_connect_time":"0.000","upstream_response_time":"0.001","user_agent":"curl"}`, uri, status, seconds, upstream)
 }
@@ -44,13 +46,13 @@ func TestParse(t *testing.T) {
 }
 
 func TestStatsAreOfCompleteSecondsAlone(t *testing.T) {
-	var w Window
+	w := Window{Clock: noon}
 	for i := range 20 {
 		at := now.Add(time.Duration(i-19) * time.Second)
-		w.add(at, line("/count", 200, "0.002", "a:1"), now)
-		w.add(at, line("/count", 500, "0.010", "b:1"), now)
+		w.Add(at, line("/count", 200, "0.002", "a:1"))
+		w.Add(at, line("/count", 500, "0.010", "b:1"))
 	}
-	if w.add(now, line("/healthz", 200, "0.001", "a:1"), now) || w.add(now.Add(-time.Hour), line("/", 200, "0.001", "a:1"), now) || w.add(now.Add(time.Minute), line("/", 200, "0.001", "a:1"), now) {
+	if w.Add(now, line("/healthz", 200, "0.001", "a:1")) || w.Add(now.Add(-time.Hour), line("/", 200, "0.001", "a:1")) || w.Add(now.Add(time.Minute), line("/", 200, "0.001", "a:1")) {
 		t.Error("a probe, or a line out of the window, counts")
 	}
 	s := w.Stats(now, 10*time.Second)
@@ -71,9 +73,9 @@ func TestStatsAreOfCompleteSecondsAlone(t *testing.T) {
 func TestPercentilesAreRight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ms := rapid.SliceOfN(rapid.IntRange(0, 20000), 1, 200).Draw(t, "ms")
-		var w Window
+		w := Window{Clock: noon}
 		for _, n := range ms {
-			w.add(now.Add(-time.Second), line("/", 200, fmt.Sprintf("%d.%03d", n/1000, n%1000), "a:1"), now)
+			w.Add(now.Add(-time.Second), line("/", 200, fmt.Sprintf("%d.%03d", n/1000, n%1000), "a:1"))
 		}
 		s := w.Stats(now, 10*time.Second)
 		slices.Sort(ms)
@@ -87,9 +89,9 @@ func TestPercentilesAreRight(t *testing.T) {
 }
 
 func TestUpstreamsAreBounded(t *testing.T) {
-	var w Window
+	w := Window{Clock: noon}
 	for i := range 1000 {
-		w.add(now.Add(-time.Second), line("/", 200, "0.001", fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)), now)
+		w.Add(now.Add(-time.Second), line("/", 200, "0.001", fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)))
 	}
 	if s := w.Stats(now, 10*time.Second); len(s.Upstreams) != maxUpstreams || s.Upstreams["other"] != 1000-maxUpstreams+1 {
 		t.Errorf("%d upstreams, %d others", len(s.Upstreams), s.Upstreams["other"])
@@ -100,8 +102,8 @@ func FuzzAdd(f *testing.F) {
 	f.Add(line("/count", 200, "0.001", "a:1"))
 	f.Add([]byte(`{"uri":"\`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var w Window
-		if w.add(now.Add(-time.Second), text, now) {
+		w := Window{Clock: noon}
+		if w.Add(now.Add(-time.Second), text) {
 			if s := w.Stats(now, 10*time.Second); s.Requests != 1 || s.P50 < 0 || s.P50 > longest {
 				t.Errorf("%+v", s)
 			}
@@ -110,10 +112,10 @@ func FuzzAdd(f *testing.F) {
 }
 
 func BenchmarkAdd(b *testing.B) {
-	var w Window
+	w := Window{Clock: noon}
 	text := line("/count", 200, "0.001", "10.0.0.2:5002")
 	b.ReportAllocs()
 	for b.Loop() {
-		w.add(now, text, now)
+		w.Add(now, text)
 	}
 }

@@ -82,7 +82,7 @@ func newModel(ctx context.Context, src Sources, client *store.Client, session *c
 		o.Clock = time.Now
 	}
 	k := keys.Default()
-	requests := &traffic.Window{}
+	requests := &traffic.Window{Clock: o.Clock}
 	m := &Model{
 		src: src, client: client, ctx: ctx, clock: o.Clock, keys: k, themes: o.Themes, theme: o.Themes.For(o.Light == nil || !*o.Light), chosen: o.Light != nil,
 		focus: o.Focus, zoom: o.Zoom, requests: requests, visited: make(chan struct{}, 1),

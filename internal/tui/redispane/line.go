@@ -38,6 +38,8 @@ type Options struct {
 	History  *console.History
 	ReadOnly bool // only commands that read are sent
 	Clock    func() time.Time
+	// Format prints a reply, final newline included; nil is as redis-cli does on a terminal.
+	Format func(args []string, reply store.Reply) string
 }
 
 // kind is what a line of the output is, for its style.
@@ -92,10 +94,12 @@ type question struct {
 
 // work is a command under way.
 type work struct {
-	args   []string
-	begun  time.Time
-	cancel context.CancelFunc
-	stream *stream
+	args    []string
+	begun   time.Time
+	cancel  context.CancelFunc
+	stopped bool // by a person
+	left    int  // how often it is sent again
+	stream  *stream
 }
 
 func newLine(ctx context.Context, k keys.Map, o Options) *line {
@@ -106,6 +110,9 @@ func newLine(ctx context.Context, k keys.Map, o Options) *line {
 	input.Focus()
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Format == nil {
+		o.Format = store.FormatTTY
 	}
 	return &line{ctx: ctx, keys: k, o: o, input: input, prompt: "redis> ", recalled: o.History.Len()}
 }
@@ -140,7 +147,7 @@ func (l *line) update(msg tea.Msg) tea.Cmd {
 	case loadedMsg:
 		l.loading, l.loaded = false, msg.err == nil
 	case repliedMsg:
-		l.replied(msg)
+		return l.replied(msg)
 	case describedMsg:
 		l.ask(msg)
 	case keysMsg:

@@ -141,7 +141,6 @@ func (m *menu) press(msg tea.KeyPressMsg, l *line) bool {
 		m.close()
 	default:
 		m.close()
-		m.number++ // what is still looked for is for another line
 		return false
 	}
 	return true

@@ -87,7 +87,7 @@ func (p *Pane) update(msg tea.Msg) tea.Cmd {
 			p.browser.take(msg)
 		}
 		return nil
-	case repliedMsg:
+	case repliedMsg, undoneMsg:
 		cmd := p.line.update(msg)
 		if p.browser != nil { // what was shown may be gone
 			return tea.Batch(cmd, p.browser.refresh())

@@ -2,6 +2,8 @@ package redispane
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -18,6 +20,7 @@ func (l *line) press(msg tea.KeyPressMsg) tea.Cmd {
 		return l.answer(msg)
 	case l.work != nil:
 		if keys.Matches(msg, k.Leave, l.keys.Global.Interrupt) {
+			l.work.stopped = true
 			l.work.cancel()
 		}
 		return nil
@@ -47,6 +50,7 @@ func (l *line) press(msg tea.KeyPressMsg) tea.Cmd {
 
 // edit lets the text field have a key.
 func (l *line) edit(msg tea.Msg) tea.Cmd {
+	l.menu.number++ // keys that are still looked for are for another line
 	var cmd tea.Cmd
 	l.input, cmd = l.input.Update(msg)
 	return cmd
@@ -57,6 +61,7 @@ func (l *line) set(text string) {
 	l.input.CursorEnd()
 	l.recalled = l.o.History.Len()
 	l.menu.close()
+	l.menu.number++
 }
 
 // recall goes through the history; the line that was being typed comes after its end.
@@ -125,14 +130,30 @@ func (l *line) submit() tea.Cmd {
 		l.say(remark, "the history is no longer kept: "+err.Error())
 	}
 	l.recalled = l.o.History.Len()
+	times, args, err := repeats(args)
 	switch {
+	case err != nil:
+		l.say(failure, err.Error())
+		return nil
 	case l.o.ReadOnly && !l.o.Session.ReadsOnly(args):
 		l.say(failure, strings.ToUpper(args[0])+" is not sent: this is read-only, and it may change the data or the server")
 		return nil
 	case l.o.Session.Danger(args):
 		return l.describe(args)
 	}
-	return l.send(args)
+	return l.send(args, times)
+}
+
+// repeats reads a number before a command: how often it is sent, as with redis-cli.
+func repeats(args []string) (times int, command []string, err error) {
+	n, notNumber := strconv.Atoi(args[0])
+	switch {
+	case notNumber != nil || len(args) == 1:
+		return 1, args, nil
+	case n < 1:
+		return 0, nil, fmt.Errorf("checking %q: a command is sent once or more", args[0])
+	}
+	return n, args[1:], nil
 }
 
 // answer takes the answer to a question; no is the default.
@@ -141,7 +162,7 @@ func (l *line) answer(msg tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case keys.Matches(msg, l.keys.Prompt.Yes):
 		l.question = nil
-		return l.send(q.args)
+		return l.send(q.args, 1)
 	case keys.Matches(msg, l.keys.Prompt.No, l.keys.Prompt.Accept, l.keys.Prompt.Cancel, l.keys.Global.Interrupt):
 		l.question = nil
 		l.say(remark, "not sent")

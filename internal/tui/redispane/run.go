@@ -48,8 +48,8 @@ func blocks(args []string) bool {
 	return false
 }
 
-// send carries out a command, beside the program.
-func (l *line) send(args []string) tea.Cmd {
+// send carries out a command so many times, beside the program.
+func (l *line) send(args []string, times int) tea.Cmd {
 	if store.Streams(args) {
 		return l.follow(args)
 	}
@@ -60,7 +60,7 @@ func (l *line) send(args []string) tea.Cmd {
 	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	l.sent++
 	number := l.sent
-	l.work = &work{args: args, begun: l.o.Clock(), cancel: cancel}
+	l.work = &work{args: args, begun: l.o.Clock(), cancel: cancel, left: times - 1}
 	return func() tea.Msg {
 		defer cancel()
 		reply, err := l.o.Session.Run(ctx, args)
@@ -71,9 +71,13 @@ func (l *line) send(args []string) tea.Cmd {
 	}
 }
 
-func (l *line) replied(msg repliedMsg) {
+func (l *line) replied(msg repliedMsg) tea.Cmd {
 	if msg.number != l.sent {
-		return
+		return nil
+	}
+	again := 0
+	if l.work != nil && !l.work.stopped {
+		again = l.work.left
 	}
 	l.work = nil
 	if msg.prompt != "" {
@@ -81,12 +85,16 @@ func (l *line) replied(msg repliedMsg) {
 	}
 	if msg.err != nil {
 		l.say(failure, msg.err.Error())
-		return
+		return nil
 	}
 	l.show(msg.args, msg.reply)
 	if l.o.Session.Danger(msg.args) && removes(msg.args) && msg.reply.Kind != store.Error {
 		l.say(remark, "undo gives it back")
 	}
+	if again > 0 {
+		return l.send(msg.args, again)
+	}
+	return nil
 }
 
 // removes reports whether a command is one that can be undone.
@@ -104,7 +112,7 @@ func (l *line) show(args []string, reply store.Reply) {
 	if reply.Kind == store.Error {
 		k = failure
 	}
-	lines := strings.Split(strings.TrimSuffix(store.FormatTTY(args, reply), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(l.o.Format(args, reply), "\n"), "\n")
 	more := len(lines) - maxReplyLines
 	if more > 0 {
 		lines = lines[:maxReplyLines]
@@ -128,7 +136,12 @@ func (l *line) describe(args []string) tea.Cmd {
 }
 
 func (l *line) ask(msg describedMsg) {
+	stopped := l.work != nil && l.work.stopped
 	l.work = nil
+	if stopped {
+		l.say(remark, "not sent")
+		return
+	}
 	q := &question{args: msg.args, text: safe(strings.Join(msg.args, " ")) + " ?"}
 	for _, d := range msg.lines {
 		q.details = append(q.details, safe(d))

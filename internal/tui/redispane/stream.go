@@ -94,7 +94,7 @@ func (l *line) follow(args []string) tea.Cmd {
 	read := func() tea.Msg {
 		defer cancel()
 		s.end(l.o.Session.Stream(ctx, args, func(r store.Reply) error {
-			s.add(store.FormatTTY(args, r))
+			s.add(l.o.Format(args, r))
 			return nil
 		}))
 		return nil
@@ -109,7 +109,7 @@ func (l *line) streamed(msg streamMsg) tea.Cmd {
 	if msg.dropped > 0 {
 		l.say(remark, fmt.Sprintf("… %d lines more came and are not shown", msg.dropped))
 	}
-	if !msg.ended {
+	if !msg.ended && l.ctx.Err() == nil { // with the program at its end nobody looks any more
 		return func() tea.Msg { return msg.from.next(l.ctx) }
 	}
 	if l.work != nil && l.work.stream == msg.from {

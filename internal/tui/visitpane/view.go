@@ -169,10 +169,15 @@ func (p *Pane) foot(t *theme.Theme, width int) []string {
 	var lines []string
 	if p.requests != nil {
 		s := p.stats
-		lines = append(lines, " "+t.Muted.Render("requests ")+t.Text.Render(draw.Rate(s.Rate)+"/s")+
-			latency(t, "p50", s.P50, s.Requests)+latency(t, "p95", s.P95, s.Requests)+latency(t, "p99", s.P99, s.Requests))
+		lines = append(lines, " "+t.Muted.Render("requests ")+t.Text.Render(draw.Rate(s.Rate)+"/s"))
 		if s.Requests > 0 {
-			lines = append(lines, p.statusLine(t, width))
+			latencies := latency(t, "p50", s.P50) + latency(t, "p95", s.P95) + latency(t, "p99", s.P99)
+			if draw.Width(lines[0])+draw.Width(latencies) <= width {
+				lines[0] += latencies
+			} else {
+				lines = append(lines, latencies)
+			}
+			lines = append(lines, p.statusLine(t))
 			if shares := p.shareLine(t, width); shares != "" {
 				lines = append(lines, shares)
 			}
@@ -185,14 +190,11 @@ func (p *Pane) foot(t *theme.Theme, width int) []string {
 	return lines
 }
 
-func latency(t *theme.Theme, name string, d time.Duration, requests int) string {
-	if requests == 0 {
-		return ""
-	}
-	return t.Muted.Render("  "+name+" ") + t.Text.Render(draw.Latency(d))
+func latency(t *theme.Theme, name string, d time.Duration) string {
+	return t.Muted.Render(" "+name+" ") + t.Text.Render(draw.Latency(d))
 }
 
-func (p *Pane) statusLine(t *theme.Theme, _ int) string {
+func (p *Pane) statusLine(t *theme.Theme) string {
 	line := t.Muted.Render(" status  ")
 	for class, n := range p.stats.Status {
 		if n == 0 {
@@ -255,7 +257,11 @@ func (p *Pane) shares() []share {
 func (p *Pane) shareLine(t *theme.Theme, width int) string {
 	line := ""
 	for _, s := range p.shares() {
-		next := t.Muted.Render(draw.Plain(termtext.Safe(s.name))+" ") + t.Accent.Render(draw.Gauge(s.part, 8)) + t.Text.Render(" "+percent(s.part)) + "  "
+		gauge := ""
+		if width >= 40 {
+			gauge = t.Accent.Render(draw.Gauge(s.part, 8)) + " "
+		}
+		next := t.Muted.Render(draw.Plain(termtext.Safe(s.name))+" ") + gauge + t.Text.Render(percent(s.part)) + "  "
 		if draw.Width(line)+draw.Width(next) > width-9 {
 			line += t.Muted.Render("…")
 			break
