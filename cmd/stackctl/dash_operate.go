@@ -185,25 +185,25 @@ var shells = []string{"/bin/sh", "/bin/bash", "/bin/ash", "/busybox/sh"}
 
 // Shell runs `stackctl exec` on the terminal: it has all that a shell needs.
 func (o *operator) Shell(ctx context.Context, c watch.Container) (*exec.Cmd, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if c.State != "running" {
 		return nil, fmt.Errorf("%s-%d does not run: start it with a", c.Service, c.Number)
 	}
-	eng, err := o.live.engine(ctx)
+	eng, err := o.live.engine(limited)
 	if err != nil {
 		return nil, err
 	}
 	for _, shell := range shells {
-		if _, err := eng.ContainerStatPath(ctx, c.ID, shell); err == nil {
-			return o.self("exec", "--index", strconv.Itoa(c.Number), c.Service, shell)
+		if _, err := eng.ContainerStatPath(limited, c.ID, shell); err == nil {
+			return o.self(ctx, "exec", "--index", strconv.Itoa(c.Number), c.Service, shell)
 		}
 	}
 	return nil, fmt.Errorf("%s-%d has no shell: its image holds only its program; `stackctl exec` runs that", c.Service, c.Number)
 }
 
 // self is this program again, on the same engine and project.
-func (o *operator) self(args ...string) (*exec.Cmd, error) {
+func (o *operator) self(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
@@ -215,5 +215,5 @@ func (o *operator) self(args ...string) (*exec.Cmd, error) {
 	if o.a.target.Host != "" {
 		global = append(global, "--host", o.a.target.Host)
 	}
-	return exec.Command(path, append(global, args...)...), nil
+	return exec.CommandContext(ctx, path, append(global, args...)...), nil
 }

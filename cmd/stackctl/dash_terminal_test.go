@@ -76,6 +76,20 @@ func (m *tmux) await(texts ...string) string {
 	}
 }
 
+// escape presses esc until a text is gone: a key that follows too soon would be read as one with alt.
+func (m *tmux) escape(text string) {
+	m.t.Helper()
+	m.keys("Escape")
+	deadline := time.Now().Add(20 * time.Second)
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for <-ticker.C; strings.Contains(m.screen(), text); <-ticker.C {
+		if time.Now().After(deadline) {
+			m.t.Fatalf("esc does not close %q:\n%s", text, m.screen())
+		}
+	}
+}
+
 // modes are what a program could leave behind: the alternate screen, a hidden cursor, a mouse that is not the terminal's.
 func (m *tmux) modes() string {
 	m.t.Helper()
@@ -135,7 +149,7 @@ func TestDashOnARealTerminal(t *testing.T) {
 
 	visit(t, port, "first-visit")
 	visit(t, port, "second-visit")
-	m.await("1 visits", " 2 ━", "first-visit", "second-visit")
+	m.await("1 visits", " 2 ─╮", "first-visit", "second-visit")
 
 	m.keys("4")
 	m.keys("i")
@@ -144,13 +158,12 @@ func TestDashOnARealTerminal(t *testing.T) {
 	m.await("> GET visits", `"2"`)
 	m.text("DEL visits")
 	m.keys("Enter")
-	m.await("DEL visits", "2")
+	m.await("! DEL visits ?", "value 2", "y send")
 	m.keys("y")
-	m.await("(integer) 1")
-	m.keys("Escape")
-	m.await(" 0 ━")
+	m.await("(integer) 1", " 0 ─╮")
+	m.escape("leave the prompt")
 	m.keys("U")
-	m.await(" 2 ━")
+	m.await(" 2 ─╮")
 
 	if out, err := exec.CommandContext(t.Context(), "docker", "kill", project+"-web-1").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -163,7 +176,7 @@ func TestDashOnARealTerminal(t *testing.T) {
 	m.keys("G")
 	m.keys("+")
 	m.await("✔ ready in")
-	m.keys("Escape")
+	m.escape("✔ ready in")
 	m.await("web-2", "4/4 containers")
 
 	m.keys("q")
@@ -187,8 +200,8 @@ func TestDashLeavesTheTerminalAsItWas(t *testing.T) {
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 			m.await("1 visits", "2 services")
 			m.keys("?")
-			m.await("palette")
-			m.keys("Escape")
+			m.await("? keys")
+			m.escape("? keys")
 			m.keys("q")
 		},
 	} {

@@ -31,10 +31,8 @@ func dialStore(ctx context.Context, eng *engine.Engine, project string) (store.D
 	return func(ctx context.Context) (net.Conn, error) { return eng.DialService(ctx, project, address) }, nil
 }
 
-// withStore runs f with a client of the project's Redis.
-func (a *app) withStore(ctx context.Context, f func(context.Context, store.Dialer) error) error {
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
-	defer cancel()
+// onStore runs f with a way to the project's Redis.
+func (a *app) onStore(ctx context.Context, f func(context.Context, store.Dialer) error) error {
 	eng, project, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -47,32 +45,18 @@ func (a *app) withStore(ctx context.Context, f func(context.Context, store.Diale
 	return f(ctx, dial)
 }
 
-// command sends one command and prints the reply as redis-cli does: for people on a terminal, raw into a pipe.
-func (a *app) command(ctx context.Context, args ...string) error {
-	return a.withStore(ctx, func(ctx context.Context, dial store.Dialer) error {
-		conn, err := store.Connect(ctx, dial)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		reply, err := conn.Do(ctx, args...)
-		if err != nil {
-			return fmt.Errorf("sending %s to Redis: %w", args[0], err)
-		}
-		return a.printReply(args, reply)
-	})
+// withStore is onStore for what ends by itself.
+func (a *app) withStore(ctx context.Context, f func(context.Context, store.Dialer) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	return a.onStore(ctx, f)
 }
 
-func (a *app) printReply(args []string, reply store.Reply) error {
-	if reply.Kind == store.Error {
-		return fmt.Errorf("%s: %s", args[0], termtext.Safe(store.FormatRaw(reply)))
-	}
-	if isTerminal(a.Out) {
-		_, err := fmt.Fprintln(a.Out, strings.TrimSuffix(termtext.SafeLines(store.FormatTTY(args, reply)), "\n"))
-		return err
-	}
-	_, err := fmt.Fprintln(a.Out, strings.TrimSuffix(store.FormatRaw(reply), "\n"))
-	return err
+// command is short for `redis -e` with one command that ends by itself.
+func (a *app) command(ctx context.Context, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	return a.redis(ctx, &redisOptions{fail: true, repeat: 1}, args)
 }
 
 func newGetCmd(a *app) *cobra.Command {
@@ -127,7 +111,7 @@ func (a *app) keys(ctx context.Context, dial store.Dialer, pattern string) error
 	if len(keys) == 0 && !isTerminal(a.Out) {
 		return nil
 	}
-	return a.printReply([]string{"KEYS", pattern}, reply)
+	return a.printReply([]string{"KEYS", pattern}, reply, &redisOptions{})
 }
 
 // completeKeys offers live keys; a completion must not make a person wait.

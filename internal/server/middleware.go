@@ -91,15 +91,29 @@ func (f *front) access(rec *recorder, r *http.Request, id string, start time.Tim
 	if !f.log.Enabled(r.Context(), level) {
 		return
 	}
-	f.log.LogAttrs(r.Context(), level, "request",
+	attrs := [9]slog.Attr{
 		slog.String("request_id", id),
 		slog.String("method", clip(r.Method)),
 		slog.String("path", clip(r.URL.Path)),
 		slog.Int("status", rec.code()),
-		slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000),
+		milliseconds("duration_ms", time.Since(start)),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("remote", r.RemoteAddr),
-	)
+	}
+	n := 7
+	if rec.counted {
+		attrs[n] = milliseconds("redis_ms", rec.counting)
+		n++
+		if rec.visit > 0 { // else no number is known
+			attrs[n] = slog.Int64("visit", rec.visit)
+			n++
+		}
+	}
+	f.log.LogAttrs(r.Context(), level, "request", attrs[:n]...)
+}
+
+func milliseconds(key string, d time.Duration) slog.Attr {
+	return slog.Float64(key, float64(d.Microseconds())/1000)
 }
 
 // recorder remembers what was answered.
@@ -108,6 +122,11 @@ type recorder struct {
 	status        int // 0 until the header is written
 	bytes         int64
 	answeredPanic bool
+
+	// What /count has to say in the access line, so that a request can be followed into Redis.
+	counted  bool
+	visit    int64         // the number it got; 0 if none is known
+	counting time.Duration // how long the counter took
 }
 
 func (rec *recorder) WriteHeader(status int) {

@@ -30,8 +30,8 @@ func TestAccessLog(t *testing.T) {
 		t.Fatalf("want one line per request and none for a probe, got %v", lines)
 	}
 	for i, want := range []map[string]any{
-		{"level": "INFO", "request_id": "abc-1.2_Z", "method": "GET", "path": "/count", "status": 200.0, "bytes": 35.0},
-		{"level": "INFO", "method": "GET", "path": "/nope", "status": 404.0, "bytes": 19.0},
+		{"level": "INFO", "request_id": "abc-1.2_Z", "method": "GET", "path": "/count", "status": 200.0, "bytes": 35.0, "visit": 1.0},
+		{"level": "INFO", "method": "GET", "path": "/nope", "status": 404.0, "bytes": 19.0, "visit": nil, "redis_ms": nil},
 	} {
 		for key, value := range want {
 			if lines[i][key] != value {
@@ -45,8 +45,26 @@ func TestAccessLog(t *testing.T) {
 			t.Errorf("line %d: remote is %v", i, lines[i]["remote"])
 		}
 	}
+	if ms, ok := lines[0]["redis_ms"].(float64); !ok || ms < 0 || ms > lines[0]["duration_ms"].(float64) {
+		t.Errorf("redis_ms is %v of %v", lines[0]["redis_ms"], lines[0]["duration_ms"])
+	}
 	if id := lines[1]["request_id"].(string); !freshID.MatchString(id) {
 		t.Errorf("request_id is %q", id)
+	}
+}
+
+// A count that failed has no number, but took its time; what does not count has neither.
+func TestAccessLogOfACountThatFails(t *testing.T) {
+	s := startSite(t, defaultOnLoopback(), fakeStore{next: func(context.Context) (int64, error) { return 0, errors.New("away") }})
+	s.get("/count")
+	s.request("POST", "/count")
+	waitFor(t, "two access lines", func() bool { return len(s.log.lines(t, "request")) == 2 })
+	lines := s.log.lines(t, "request")
+	if _, ok := lines[0]["redis_ms"].(float64); !ok || lines[0]["visit"] != nil || lines[0]["status"] != 503.0 {
+		t.Errorf("failed: %v", lines[0])
+	}
+	if lines[1]["redis_ms"] != nil || lines[1]["visit"] != nil || lines[1]["status"] != 405.0 {
+		t.Errorf("refused: %v", lines[1])
 	}
 }
 

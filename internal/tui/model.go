@@ -58,7 +58,6 @@ type Model struct {
 
 	modal  modal.Modal
 	job    *modal.Job // the last one, shown or hidden
-	end    context.CancelFunc
 	notice notice.Msg
 	notes  int // notices so far: tells which one is to be taken down
 	crash  *crashedMsg

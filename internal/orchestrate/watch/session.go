@@ -86,7 +86,7 @@ func (s *session) run(ctx context.Context) error {
 	s.flush()
 	s.relist.Reset(s.r.opts.pace.relist)
 	s.tick.Reset(0)
-	defer s.teller.tellAll()
+	defer s.tellAll()
 	return s.loop(ctx, msgs, errs)
 }
 

@@ -63,10 +63,11 @@ func (h *History) load() error {
 	if err != nil {
 		return err
 	}
-	all := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" || hasSecret(line) })
-	h.lines = all[max(0, len(all)-maxHistory):]
-	if locked && (cut || len(all) > 2*maxHistory) {
-		return replace(h.path, strings.Join(h.lines, "\n")+"\n")
+	all := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" })
+	clean := slices.DeleteFunc(slices.Clone(all), hasSecret) // somebody else may have put them there
+	h.lines = clean[max(0, len(clean)-maxHistory):]
+	if locked && (cut || len(all) > 2*maxHistory || len(clean) < len(all)) {
+		return replace(h.path, strings.Join(append(slices.Clone(h.lines), ""), "\n"))
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func TestHistoryMakesAnOpenFilePrivate(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 || h.Len() != 1 {
 		t.Errorf("got %v, %v, %q", info.Mode(), err, h.lines)
 	}
+	if raw, _ := os.ReadFile(path); string(raw) != "GET a\n" {
+		t.Errorf("got %q, want the secret gone", raw)
+	}
 }
 
 func TestHistoryHoldsNoSecrets(t *testing.T) {

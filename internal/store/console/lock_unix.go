@@ -36,5 +36,5 @@ func lock(f *os.File, alone bool) bool {
 }
 
 func try(f *os.File, how int) bool {
-	return syscall.Flock(int(f.Fd()), how) == nil //nolint:gosec // a descriptor fits in an int
+	return syscall.Flock(int(f.Fd()), how) == nil
 }

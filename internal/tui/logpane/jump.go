@@ -48,10 +48,10 @@ func (p *Pane) jump(at time.Time) tea.Cmd {
 		}
 	}
 	p.goTo(p.index.at(min(low, n-1)), true)
-	switch {
-	case low == n:
+	switch low {
+	case n:
 		return notice.Say(notice.Info, "no line is as late as "+p.format(at))
-	case low == 0:
+	case 0:
 		if first := p.ring.at(p.index.at(0)).Time; at.Before(first) {
 			return notice.Say(notice.Info, "the oldest line in memory is of "+p.format(first))
 		}

@@ -112,12 +112,3 @@ func (x *index) search(seq uint64) int {
 	i, _ := slices.BinarySearch(x.seqs[x.head:], seq)
 	return i
 }
-
-// last returns the position of the last line up to seq, at least 0.
-func (x *index) last(seq uint64) int {
-	i := x.search(seq)
-	if i == x.len() || x.at(i) != seq {
-		i--
-	}
-	return max(i, 0)
-}

@@ -76,6 +76,8 @@ type line struct {
 
 	question *question
 	work     *work
+	ticking  bool
+	ahead    []tea.Msg // typed while a command was under way
 	sent     int // commands so far: tells a late answer from the present one
 }
 
@@ -133,17 +135,47 @@ func (l *line) taken() []printed {
 
 func safe(s string) string { return draw.Plain(termtext.Safe(s)) }
 
-// update takes a message; keys are for a prompt that is being typed at.
+// maxAhead bounds what can be typed ahead, in keys.
+const maxAhead = 512
+
+// update takes a message; keys are for a prompt that is being typed at. What is typed while a command is under way waits for its end, as it
+// does with redis-cli; only a question takes no answer from before it was asked.
 func (l *line) update(msg tea.Msg) tea.Cmd {
+	cmd := l.handle(msg)
+	for l.work == nil && len(l.ahead) > 0 {
+		next := l.ahead[0]
+		l.ahead = l.ahead[1:]
+		if l.question != nil {
+			l.ahead = nil
+			break
+		}
+		cmd = tea.Batch(cmd, l.handle(next))
+	}
+	return cmd
+}
+
+func (l *line) later(msg tea.Msg) {
+	if len(l.ahead) < maxAhead {
+		l.ahead = append(l.ahead, msg)
+	}
+}
+
+func (l *line) handle(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
 		return l.press(msg)
 	case tea.PasteMsg:
-		if l.question != nil || l.work != nil {
+		if l.work != nil {
+			l.later(msg)
+			return nil
+		}
+		if l.question != nil {
 			return nil
 		}
 		l.menu.close()
 		return l.edit(msg)
+	case tickMsg:
+		l.ticking = false
 	case loadedMsg:
 		l.loading, l.loaded = false, msg.err == nil
 	case repliedMsg:
@@ -158,6 +190,18 @@ func (l *line) update(msg tea.Msg) tea.Cmd {
 		return l.streamed(msg)
 	}
 	return nil
+}
+
+// tickMsg moves the time of a command under way.
+type tickMsg struct{}
+
+// tick has the time of a command under way shown anew; one tick at a time is on its way, and none while nothing is.
+func (l *line) tick() tea.Cmd {
+	if l.work == nil || l.ticking {
+		return nil
+	}
+	l.ticking = true
+	return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} })
 }
 
 // load has the server's commands read, if they are not known yet.

@@ -3,7 +3,7 @@ package redispane
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -30,16 +30,12 @@ type Pane struct {
 	lost    error // why Redis cannot be reached
 
 	cursorX, cursorY int // where View put the text cursor
-	ticking          bool
 }
 
 // New makes a pane; its commands end with ctx.
 func New(ctx context.Context, k keys.Map, o Options) *Pane {
 	return &Pane{line: newLine(ctx, k, o), keys: k}
 }
-
-// tickMsg moves the time of a command under way.
-type tickMsg struct{}
 
 // Update takes the console's messages and, with the focus, keys.
 func (p *Pane) Update(msg tea.Msg) tea.Cmd {
@@ -56,17 +52,16 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 	if drop > 0 {
 		p.output = append(p.output[:0], p.output[drop:]...)
 	}
-	if p.line.work != nil && !p.ticking {
-		p.ticking = true
-		cmd = tea.Batch(cmd, tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} }))
-	}
-	return cmd
+	return tea.Batch(cmd, p.line.tick())
 }
 
 func (p *Pane) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case tickMsg:
-		p.ticking = false
+	case leaveMsg:
+		p.typing = false
+		return nil
+	case clearMsg:
+		p.clear()
 		return nil
 	case tea.MouseWheelMsg:
 		if p.browser != nil {
@@ -104,6 +99,7 @@ func (p *Pane) press(msg tea.KeyPressMsg) tea.Cmd {
 		p.scroll(10)
 	case keys.Matches(msg, k.PageDown):
 		p.scroll(-10)
+	case p.line.work != nil && (!p.typing || p.browser != nil) && !keys.Matches(msg, k.Leave, p.keys.Global.Interrupt): // nothing is typed ahead here
 	case p.line.question != nil, p.line.work != nil:
 		return p.line.update(msg)
 	case p.browser != nil:
@@ -115,7 +111,7 @@ func (p *Pane) press(msg tea.KeyPressMsg) tea.Cmd {
 	case p.typing && keys.Matches(msg, k.Leave) && p.line.search == nil && !p.line.menu.open():
 		p.typing = false
 	case p.typing && keys.Matches(msg, k.Clear):
-		p.output, p.bytes, p.up = nil, 0, 0
+		p.clear()
 	case p.typing:
 		p.up = 0
 		return p.line.update(msg)
@@ -130,6 +126,8 @@ func (p *Pane) press(msg tea.KeyPressMsg) tea.Cmd {
 	}
 	return nil
 }
+
+func (p *Pane) clear() { p.output, p.bytes, p.up = nil, 0, 0 }
 
 func (p *Pane) scroll(rows int) { p.up = max(p.up+rows, 0) }
 
@@ -209,7 +207,7 @@ func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 	if p.up > 0 {
 		frame.Footer = fmt.Sprintf("%d rows below", p.up)
 	}
-	lines := append(shown, bottom...)
+	lines := slices.Concat(shown, bottom)
 	p.cursorX, p.cursorY = 2+draw.Width(p.line.prompt)+cell, len(lines)
 	if p.cursorX >= width-1 {
 		p.cursorX = width - 2

@@ -20,8 +20,10 @@ func (l *line) press(msg tea.KeyPressMsg) tea.Cmd {
 		return l.answer(msg)
 	case l.work != nil:
 		if keys.Matches(msg, k.Leave, l.keys.Global.Interrupt) {
-			l.work.stopped = true
+			l.work.stopped, l.ahead = true, nil
 			l.work.cancel()
+		} else if l.work.stream == nil {
+			l.later(msg)
 		}
 		return nil
 	case l.search != nil:
@@ -130,6 +132,9 @@ func (l *line) submit() tea.Cmd {
 		l.say(remark, "the history is no longer kept: "+err.Error())
 	}
 	l.recalled = l.o.History.Len()
+	if cmd, ok := l.own(args); ok {
+		return cmd
+	}
 	times, args, err := repeats(args)
 	switch {
 	case err != nil:
@@ -143,6 +148,31 @@ func (l *line) submit() tea.Cmd {
 	}
 	return l.send(args, times)
 }
+
+// own carries out the words of the console itself, which Redis has no commands for.
+func (l *line) own(args []string) (tea.Cmd, bool) {
+	if len(args) > 1 {
+		return nil, false
+	}
+	switch strings.ToLower(args[0]) {
+	case "exit", "quit":
+		return func() tea.Msg { return leaveMsg{} }, true
+	case "clear":
+		return func() tea.Msg { return clearMsg{} }, true
+	case "undo":
+		if l.o.ReadOnly {
+			l.say(failure, "nothing is given back: this is read-only")
+		}
+		return l.undo(), true
+	}
+	return nil, false
+}
+
+// leaveMsg asks whoever shows the prompt to leave it.
+type leaveMsg struct{}
+
+// clearMsg asks whoever shows the output to forget it.
+type clearMsg struct{}
 
 // repeats reads a number before a command: how often it is sent, as with redis-cli.
 func repeats(args []string) (times int, command []string, err error) {

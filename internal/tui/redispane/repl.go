@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
@@ -35,6 +36,7 @@ type repl struct {
 	themes        theme.Set
 	theme         *theme.Theme
 	width, height int
+	cursorY       int // of the last frame
 	done          bool
 }
 
@@ -49,15 +51,22 @@ func (r *repl) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		r.theme = r.themes.For(msg.IsDark())
 		return r, nil
 	case tea.KeyPressMsg:
-		if r.leaves(msg) {
+		if r.ends(msg) {
 			r.done = true
 			return r, tea.Quit
 		}
 		if keys.Matches(msg, r.line.keys.Redis.Clear) {
-			return r, tea.ClearScreen
+			r.line.menu.close()
+			return r, r.clear()
 		}
+	case leaveMsg:
+		r.done = true
+		return r, tea.Quit
+	case clearMsg:
+		return r, r.clear()
 	}
 	cmd := r.line.update(msg)
+	cmd = tea.Batch(cmd, r.line.tick())
 	if printed := r.line.taken(); len(printed) > 0 {
 		lines := strings.Join(render(r.theme, printed, max(r.width, 20)), "\n")
 		return r, tea.Sequence(tea.Println(lines), cmd)
@@ -65,19 +74,16 @@ func (r *repl) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return r, cmd
 }
 
-// leaves reports whether a key ends the session: ctrl+d, or enter after exit or quit.
-func (r *repl) leaves(msg tea.KeyPressMsg) bool {
-	text := strings.ToLower(strings.TrimSpace(r.line.input.Value()))
-	idle := r.line.question == nil && r.line.work == nil && r.line.search == nil
-	switch {
-	case !idle:
-		return false
-	case msg.String() == "ctrl+d":
-		return text == ""
-	case keys.Matches(msg, r.line.keys.Redis.Submit):
-		return text == "exit" || text == "quit"
-	}
-	return false
+// clear empties the screen and has the prompt drawn at its top. bubbletea knows only how far its frame's rows are from each other, not where
+// they are, so the cursor goes to where it is in the frame, counted from the top.
+func (r *repl) clear() tea.Cmd {
+	return tea.Sequence(tea.Raw(ansi.EraseEntireScreen+ansi.VerticalPositionAbsolute(r.cursorY+1)), tea.ClearScreen)
+}
+
+// ends reports whether a key ends the session: ctrl+d on an empty line.
+func (r *repl) ends(msg tea.KeyPressMsg) bool {
+	l := r.line
+	return msg.String() == "ctrl+d" && l.input.Value() == "" && l.question == nil && l.work == nil && l.search == nil
 }
 
 func (r *repl) View() tea.View {
@@ -89,6 +95,7 @@ func (r *repl) View() tea.View {
 	if r.line.question == nil && r.line.work == nil && r.line.search == nil {
 		_, cell := r.line.window(r.width)
 		v.Cursor = tea.NewCursor(min(draw.Width(r.line.prompt)+cell, r.width-1), len(rows)-1)
+		r.cursorY = len(rows) - 1
 	}
 	return v
 }

@@ -201,10 +201,10 @@ func (p *Pane) statusLine(t *theme.Theme) string {
 			continue
 		}
 		style, sign := t.Good, "✔"
-		switch {
-		case class == 5:
+		switch class {
+		case 5:
 			style, sign = t.Bad, "✖"
-		case class == 4 || class == 0:
+		case 4, 0:
 			style, sign = t.Warn, "!"
 		}
 		name := fmt.Sprintf("%dxx", class)

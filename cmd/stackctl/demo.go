@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/demo"
+	"stackctl.dev/stackctl/internal/tui/theme"
+)
+
+type demoOptions struct {
+	dashOptions
+	dash     bool
+	port     int
+	replicas int
+	load     int
+}
+
+func newDemoCmd(a *app) *cobra.Command {
+	o := &demoOptions{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the three tiers in this one process, without Docker",
+		Long: "Run the real web tier, a Redis in memory and a proxy in this one process, as a demonstration: no Docker, and nothing is kept.\n" +
+			"It serves until Ctrl-C. --dash opens the dashboard on it.",
+		Example: "stackctl demo\nstackctl demo --dash --load 50\nstackctl demo --port 0",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return a.demo(cmd.Context(), o)
+		},
+	}
+	o.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.BoolVar(&o.dash, "dash", false, "open the dashboard on it")
+	flags.IntVar(&o.port, "port", 5002, "port on 127.0.0.1; 0 takes a free one")
+	flags.IntVar(&o.replicas, "replicas", 2, fmt.Sprintf("replicas of the web tier, 1 to %d", demo.MaxReplicas))
+	flags.IntVar(&o.load, "load", 0, fmt.Sprintf("make so many requests a second to itself, 1 to %d", demo.MaxLoad))
+	return cmd
+}
+
+func (o *demoOptions) check() error {
+	var errs []error
+	if o.port < 0 || o.port > 65535 {
+		errs = append(errs, usageError{fmt.Errorf("checking --port %d: use 0 to 65535", o.port)})
+	}
+	if o.replicas < 1 || o.replicas > demo.MaxReplicas {
+		errs = append(errs, usageError{fmt.Errorf("checking --replicas %d: use 1 to %d", o.replicas, demo.MaxReplicas)})
+	}
+	if o.load < 0 || o.load > demo.MaxLoad {
+		errs = append(errs, usageError{fmt.Errorf("checking --load %d: use 1 to %d, or leave it out", o.load, demo.MaxLoad)})
+	}
+	return errors.Join(append(errs, o.dashOptions.check())...)
+}
+
+// demo serves until ctx ends, or until the dashboard is closed.
+func (a *app) demo(ctx context.Context, o *demoOptions) error {
+	if o.printTheme {
+		_, err := a.Out.Write(theme.Builtin())
+		return err
+	}
+	debug.SetGCPercent(longLived)
+	d, err := demo.Start(ctx, demo.Options{Port: o.port, Replicas: o.replicas})
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	var loading sync.WaitGroup
+	defer loading.Wait()
+	defer cancel()
+	if o.load > 0 {
+		loading.Go(func() { _ = d.Load(ctx, o.load) }) // its bounds are checked above; it ends with ctx
+	}
+	if o.dash || o.once {
+		return a.demoDash(ctx, &o.dashOptions, d)
+	}
+	fmt.Fprintln(a.Err, "This is a demonstration: three tiers in this one process, without Docker. Nothing is kept. Ctrl-C ends it.")
+	fmt.Fprintln(a.Out, d.URL())
+	<-ctx.Done()
+	return nil
+}
