@@ -81,7 +81,14 @@ func (a *app) redisLines(ctx context.Context, session *console.Session, o *redis
 	lines, readErr := readLines(ctx, a.In)
 	var failed error
 	number := 0
-	for line := range lines {
+	for {
+		line, ok, err := nextLine(ctx, lines)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
 		number++
 		times, args, err := splitCommand(line)
 		if err != nil {
@@ -105,7 +112,7 @@ func (a *app) redisLines(ctx context.Context, session *console.Session, o *redis
 			}
 		}
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil { // which closes lines as well
 		return ctx.Err()
 	}
 	if err := *readErr; err != nil {
@@ -132,6 +139,16 @@ func readLines(ctx context.Context, in io.Reader) (lines <-chan string, err *err
 		*err = scanner.Err()
 	}()
 	return out, err
+}
+
+// nextLine waits for a line; ok is false after the last.
+func nextLine(ctx context.Context, lines <-chan string) (line string, ok bool, err error) {
+	select {
+	case <-ctx.Done():
+		return "", false, ctx.Err()
+	case line, ok = <-lines:
+		return line, ok, nil
+	}
 }
 
 // splitCommand reads a line as redis-cli does: a number before a command is how often to run it.

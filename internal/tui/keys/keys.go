@@ -79,7 +79,7 @@ func logs() Logs {
 		Up: bind("↑/k", "line up", "up", "k"), Down: bind("↓/j", "line down", "down", "j"), PageUp: bind("pgup", "page up", "pgup", "ctrl+b"), PageDown: bind("pgdn", "page down", "pgdown", "ctrl+f"),
 		Top: bind("g", "oldest", "g", "home"), Bottom: bind("G", "newest, and follow", "G", "end"), Left: bind("←", "left", "left", "h"), Right: bind("→", "right", "right"),
 		Follow: bind("space", "follow or pause", "space", "f"), Search: bind("/", "search"), Next: bind("n", "next match"), Previous: bind("N", "previous match"), OnlyMatches: bind("&", "only matches"),
-		Service: bind("s", "next service"), Level: bind("v", "level"), Wrap: bind("w", "wrap"), Timestamps: bind("T", "timestamps"), Compact: bind("J", "JSON in short"), Jump: bind("t", "jump to time"),
+		Service: bind("s", "next service"), Level: bind("v", "level"), Wrap: bind("w", "wrap"), Timestamps: bind("T", "timestamps"), Compact: bind("J", "JSON in short or whole"), Jump: bind("t", "jump to time"),
 		Save: bind("S", "save to file"), Request: bind("enter", "this request in all tiers"), Clear: bind("c", "clear filters"),
 	}
 }

@@ -70,11 +70,11 @@ func (a *access) upstreamTook() (sum time.Duration, ok bool) {
 	return sum, ok
 }
 
-// inShort writes an access line in a few words.
+// inShort writes a JSON line in a few words: an access line, or one of a structured log.
 func inShort(text []byte) (string, bool) {
 	a, ok := parseAccess(text)
 	if !ok {
-		return "", false
+		return structured(text)
 	}
 	short := fmt.Sprintf("%s %s %d %s %dB", a.Method, a.target(), a.Status, millis(a.took()), a.Bytes)
 	if a.Redis != nil {
@@ -92,4 +92,38 @@ func inShort(text []byte) (string, bool) {
 // millis writes a duration in milliseconds, to the microsecond where there is one.
 func millis(d time.Duration) string {
 	return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) + "ms"
+}
+
+// structured writes a line of a structured log as its message and what else it says: time and level are shown beside it.
+func structured(text []byte) (string, bool) {
+	if len(text) == 0 || text[0] != '{' {
+		return "", false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	_, _ = decoder.Token() // the brace
+	message, rest := "", ""
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return "", false
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return "", false
+		}
+		word := string(value)
+		var quoted string
+		if json.Unmarshal(value, &quoted) == nil {
+			word = quoted
+		}
+		switch name {
+		case "time", "ts", "level":
+		case "msg", "message":
+			message = word
+		default:
+			rest += fmt.Sprintf(" %v=%s", name, word)
+		}
+	}
+	return message + rest, message != ""
 }

@@ -52,7 +52,7 @@ type Pane struct {
 
 // New makes a pane that follows.
 func New(k keys.Map, clock func() time.Time) *Pane {
-	return &Pane{keys: k, clock: clock, began: clock(), stamps: true}
+	return &Pane{keys: k, clock: clock, began: clock(), stamps: true, compact: true}
 }
 
 // Tick measures the rate, once a second, while lines come.

@@ -17,6 +17,7 @@ import (
 const (
 	maxBrowsed  = 1000
 	maxElements = 100
+	maxValue    = 64 << 10 // bytes of a string
 )
 
 // browser lists the keys, and shows the value of one.
@@ -74,6 +75,9 @@ func (b *browser) take(msg tea.Msg) {
 		if len(msg.reply.Elems) >= maxElements {
 			b.value = append(b.value, printed{remark, fmt.Sprintf("… there may be more than the first %d elements", maxElements)})
 		}
+		if len(msg.reply.Text) >= maxValue {
+			b.value = append(b.value, printed{remark, fmt.Sprintf("… there may be more than the first %d bytes", maxValue)})
+		}
 	}
 }
 
@@ -82,7 +86,7 @@ func reading(k store.KeyInfo) []string {
 	last := fmt.Sprint(maxElements - 1)
 	switch k.Type {
 	case "string":
-		return []string{"GETRANGE", k.Key, "0", "65535"}
+		return []string{"GETRANGE", k.Key, "0", fmt.Sprint(maxValue - 1)}
 	case "list":
 		return []string{"LRANGE", k.Key, "0", last}
 	case "hash":

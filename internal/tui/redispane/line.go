@@ -78,7 +78,7 @@ type line struct {
 	work     *work
 	ticking  bool
 	ahead    []tea.Msg // typed while a command was under way
-	sent     int // commands so far: tells a late answer from the present one
+	sent     int       // commands so far: tells a late answer from the present one
 }
 
 // search is a reverse search through the history.
