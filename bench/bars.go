@@ -62,7 +62,7 @@ func (r *row) cell(name string) string {
 	if len(samples) > 1 {
 		text += fmt.Sprintf(" (%s..%s)", r.unit.number(slices.Min(samples)), r.unit.number(slices.Max(samples)))
 	}
-	if ours := r.samples[stackctlName]; name != stackctlName && len(ours) > 0 {
+	if ours := r.samples[stackctlName]; name != stackctlName && len(ours) > 0 && median(ours) > 0 {
 		text += fmt.Sprintf(", **%s**", times(median(samples)/median(ours)))
 	}
 	if len(failures) > 0 {

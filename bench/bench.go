@@ -63,14 +63,34 @@ func measureAll(ctx context.Context, o options, progress io.Writer) (*report, er
 		return nil, fmt.Errorf("opening the temporary folder: %w", err)
 	}
 	defer b.purgeAll(ctx)
-	facts := machineFacts(ctx, eng)
-	if err := b.setUp(ctx); err != nil {
+	binary, err := b.copyBinary()
+	if err != nil {
+		return nil, err
+	}
+	r := &report{bench: b}
+	if o.dash != "only" {
+		if r, err = b.measureStack(ctx, binary); err != nil {
+			return nil, err
+		}
+	}
+	if o.dash != "no" {
+		if r.dash, err = b.measureDash(ctx, binary); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// measureStack makes the table of what a stack costs.
+func (b *bench) measureStack(ctx context.Context, binary string) (*report, error) {
+	facts := machineFacts(ctx, b.engine)
+	if err := b.setUp(ctx, binary); err != nil {
 		return nil, err
 	}
 	if len(b.composes) > 0 {
 		facts = append(facts, fact{"Compose", strings.Join(b.composes, ", ")})
 	}
-	for i := range o.runs {
+	for i := range b.runs {
 		for _, c := range b.contenders {
 			if err := b.measureOne(ctx, c, i); err != nil {
 				return nil, err
@@ -81,11 +101,7 @@ func measureAll(ctx context.Context, o options, progress io.Writer) (*report, er
 }
 
 // setUp makes the list of contenders and fills the rows with their measures.
-func (b *bench) setUp(ctx context.Context) error {
-	binary, err := b.copyBinary()
-	if err != nil {
-		return err
-	}
+func (b *bench) setUp(ctx context.Context, binary string) error {
 	ours, err := b.addStackctl(ctx, binary)
 	if err != nil {
 		return err

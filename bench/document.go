@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -31,7 +34,42 @@ func (r *report) document() string {
 		fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
 	}
 	fmt.Fprintf(&s, "\n## Results\n\n%s\n%s\n%s", r.table(), r.footnotes(), readingIt)
+	if r.dash != nil {
+		s.WriteString("\n" + r.dash.section())
+	}
 	return s.String()
+}
+
+// write makes the document anew. A run that has measured only the dashboard replaces that section in the one there is,
+// and a run without the dashboard keeps it.
+func (r *report) write(path string) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("reading the document: %w", err)
+	}
+	rest, section := splitSection(string(old), dashTitle)
+	switch {
+	case len(r.contenders) > 0 && r.dash != nil:
+		rest, section = r.document(), ""
+	case r.dash != nil:
+		section = r.dash.section()
+	default:
+		rest = r.document()
+	}
+	return os.WriteFile(path, []byte(strings.TrimLeft(strings.TrimRight(rest, "\n")+"\n\n"+section, "\n")), 0o644)
+}
+
+// splitSection takes a section with its title out of a document.
+func splitSection(document, title string) (rest, section string) {
+	before, after, found := strings.Cut(document, title+"\n")
+	if !found {
+		return document, ""
+	}
+	body, next, more := strings.Cut(after, "\n## ")
+	if more {
+		before += "## " + next
+	}
+	return before, title + "\n" + strings.TrimRight(body, "\n") + "\n"
 }
 
 // command is how this measurement was asked for.

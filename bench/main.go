@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -30,6 +31,12 @@ type options struct {
 	seed     string
 	out      string
 	only     *regexp.Regexp // the contenders to measure, beside stackctl; nil is all
+
+	dash        string // also, only or no
+	dashPart    string // the part of it to measure; empty is all
+	dashSeconds int
+	dashRate    int // lines a second
+	dashGrowth  bool
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
@@ -40,12 +47,20 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.StringVar(&o.stackctl, "stackctl", "bin/stackctl", "the stripped `binary` to measure")
 	flags.StringVar(&o.seed, "seed-stack", cmp.Or(os.Getenv("SEED_STACK"), "../shared/bench/seed-stack"), "`folder` of the seed's stack")
 	flags.StringVar(&o.out, "o", "", "also write the table, with all that is needed to read it, to this Markdown `file`")
+	flags.StringVar(&o.dash, "dash", "also", "measure the dashboard: `also`, only or no")
+	flags.StringVar(&o.dashPart, "dash-part", "", "measure only one `part` of the dashboard: start, idle, flood, old or 50")
+	flags.IntVar(&o.dashSeconds, "dash-seconds", 60, "how long the dashboard is watched in each row")
+	flags.IntVar(&o.dashRate, "dash-rate", 50_000, "lines a second of the flood")
+	flags.BoolVar(&o.dashGrowth, "dash-growth", false, "also watch the idle dashboard for 10 minutes")
 	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	if flags.NArg() > 0 || o.runs < 1 {
 		return o, fmt.Errorf("checking arguments %q: give flags only, and -n of at least 1", args)
+	}
+	if !slices.Contains([]string{"also", "only", "no"}, o.dash) || o.dashSeconds < 1 || o.dashRate < 1 {
+		return o, fmt.Errorf("checking arguments %q: -dash is also, only or no; -dash-seconds and -dash-rate are at least 1", args)
 	}
 	if *only == "" {
 		return o, nil
@@ -72,7 +87,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err == nil {
 		fmt.Fprint(out, report.text())
 		if o.out != "" {
-			err = os.WriteFile(o.out, []byte(report.document()), 0o644)
+			err = report.write(o.out)
 		}
 	}
 	if err != nil {

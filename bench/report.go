@@ -11,15 +11,21 @@ type report struct {
 	*bench
 	facts  []fact
 	commit string
+	dash   *report // the section about the dashboard, if that was measured
 }
 
 // text is what goes to standard output: the machine, the table, the footnotes.
 func (r *report) text() string {
 	var s strings.Builder
-	for _, f := range r.facts {
-		fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
+	if len(r.contenders) > 0 {
+		for _, f := range r.facts {
+			fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
+		}
+		fmt.Fprintf(&s, "\n%s\n%s", r.table(), r.footnotes())
 	}
-	fmt.Fprintf(&s, "\n%s\n%s", r.table(), r.footnotes())
+	if r.dash != nil {
+		fmt.Fprintf(&s, "\n%s\n%s", dashTitle, r.dash.text())
+	}
 	return s.String()
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -12,7 +13,11 @@ type unit string
 const (
 	milliseconds unit = "ms"
 	megabytes    unit = "MB" // 10^6 bytes, as the engine counts
+	percent      unit = "%"  // of one core
 )
+
+func perSecond(what string) unit { return unit(what + "/s") }
+func perMinute(what string) unit { return unit(what + "/min") }
 
 // format gives a number about three digits, and its unit.
 func (u unit) format(value float64) string { return u.number(value) + " " + string(u) }
@@ -42,4 +47,11 @@ func median(samples []float64) float64 {
 		return sorted[middle]
 	}
 	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// quantile is the smallest sample that a share of them does not exceed. There must be a sample.
+func quantile(samples []float64, share float64) float64 {
+	sorted := slices.Sorted(slices.Values(samples))
+	n := int(math.Ceil(share*float64(len(sorted)))) - 1
+	return sorted[min(max(n, 0), len(sorted)-1)]
 }

@@ -92,7 +92,7 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 func (p *Pane) add(b feed.Batch) tea.Cmd {
 	p.lost = ""
 	p.missed += uint64(b.Skipped)
-	p.arrived += b.Skipped + len(b.Lines)
+	p.arrived += b.Skipped
 	before, missable := p.index.len(), 0
 	last := ""
 	for _, l := range b.Lines {
@@ -101,11 +101,15 @@ func (p *Pane) add(b feed.Batch) tea.Cmd {
 			p.know(l.Service)
 			p.names.of(&l)
 		}
+		fresh := !l.Time.Before(p.began)
+		if fresh { // history says nothing about how much comes
+			p.arrived++
+		}
 		rec := p.ring.push(l)
 		p.request.offer(rec)
 		if p.passes(rec) {
 			p.index.push(p.ring.next - 1)
-			if !l.Time.Before(p.began) {
+			if fresh {
 				missable++
 			}
 		}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"stackctl.dev/stackctl/bench/screen"
+)
+
+// floodLine is what a line of bench/testdata/flood begins with: its number and the time at which it was printed.
+var floodLine = regexp.MustCompile(`seq=(\d+) t=(\d{19})`)
+
+// notShown is how a screen may say how many lines it has left out.
+var notShown = regexp.MustCompile(`(?i)[\d.,]+\s?[kM]?\s*(lines?\s+)?(not shown|skipped|dropped|left out|omitted|hidden|missed)`)
+
+// mark is one line of the flood.
+type mark struct {
+	seq int64
+	at  time.Time
+}
+
+// newest finds the newest of the flood's lines in a text.
+func newest(text string) (m mark, ok bool) {
+	for _, found := range floodLine.FindAllStringSubmatch(text, -1) {
+		seq, err := strconv.ParseInt(found[1], 10, 64)
+		if err != nil || (ok && seq <= m.seq) {
+			continue
+		}
+		nanoseconds, err := strconv.ParseInt(found[2], 10, 64)
+		if err != nil {
+			continue
+		}
+		m, ok = mark{seq, time.Unix(0, nanoseconds)}, true
+	}
+	return m, ok
+}
+
+// follower measures how far a screen is behind the flood, frame by frame.
+type follower struct {
+	mu          sync.Mutex
+	on          bool
+	first, last mark
+	seen        bool
+	behind      []float64 // ms, when a frame was complete
+	worst       float64   // ms, right before the next frame
+	notShown    string    // in the screen's own words, the latest
+}
+
+// frame takes a frame into account. One on which no line is to be seen, since something covers them, counts for nothing.
+func (f *follower) frame(frame screen.Frame) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m, ok := newest(frame.Text)
+	if !f.on || !ok {
+		return
+	}
+	if f.seen {
+		f.worst = max(f.worst, milli(frame.At.Sub(f.last.at)))
+	} else {
+		f.first, f.seen = m, true
+	}
+	f.last = m
+	f.behind = append(f.behind, milli(frame.At.Sub(m.at)))
+	if said := notShown.FindString(frame.Text); said != "" {
+		f.notShown = strings.Join(strings.Fields(said), " ")
+	}
+}
+
+// begin starts counting, and drops what was before.
+func (f *follower) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.on, f.seen, f.behind, f.worst = true, false, nil, 0
+}
+
+// end stops counting; a screen that stands still until then is behind all the time.
+func (f *follower) end(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen {
+		f.worst = max(f.worst, milli(now.Sub(f.last.at)))
+	}
+	f.on = false
+}
+
+// rate is the lines a second that were written, by the numbers and times of those that were shown.
+func (f *follower) rate() float64 {
+	d := f.last.at.Sub(f.first.at).Seconds()
+	if d <= 0 {
+		return 0
+	}
+	return float64(f.last.seq-f.first.seq) / d
+}
+
+func milli(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
