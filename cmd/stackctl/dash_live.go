@@ -56,7 +56,10 @@ const statsEvery = 3 * time.Second
 const logTail = 500
 
 // logWindow is how long a line waits for an older one of another container: shorter than elsewhere, for what is followed is to be new.
-const logWindow = 40 * time.Millisecond
+const logWindow = 20 * time.Millisecond
+
+// logNewest is how late a log may come before it goes on at its end: with what the screen takes, a quarter of a second.
+const logNewest = 100 * time.Millisecond
 
 // sources is what the dashboard reads; nothing in it changes the stack.
 func (l *live) sources() tui.Sources {
@@ -72,7 +75,7 @@ func (l *live) sources() tui.Sources {
 			}
 			follower := eng.Follow()
 			defer follower.Close()
-			return logs.Stream(ctx, follower, logs.Options{Project: l.project, Follow: true, Tail: logTail, Window: logWindow}, emit)
+			return logs.Stream(ctx, follower, logs.Options{Project: l.project, Follow: true, Tail: logTail, Window: logWindow, Newest: logNewest}, emit)
 		},
 		Redis: l.dialRedis,
 		Details: func(ctx context.Context, id string) (watch.Details, error) {

@@ -25,6 +25,7 @@ type Line struct {
 	Replica   int // from 1; 0 if the container has no number
 	Stderr    bool
 	Text      []byte // untrusted, without the newline; the receiver may keep it
+	Skipped   int    // about how many lines before this one were left out, see Options.Newest: nobody has counted them
 	Truncated bool   // the line was longer than 256 KiB, and Text is its beginning
 }
 
@@ -48,6 +49,10 @@ type Options struct {
 
 	// Window is how long a live line waits for an older one of another container; 0 means a tenth of a second.
 	Window time.Duration
+
+	// Newest, if not zero, is for who would rather see the newest line than every line: a followed log that comes later than that goes
+	// on at its end, and the first line after that says in Skipped how many were left out.
+	Newest time.Duration
 
 	// Warn, if not nil, hears what goes wrong without ending a followed stream: a log that cannot be read, a connection that is made
 	// again. container is empty when it concerns all. It is called by one goroutine at a time.

@@ -3,9 +3,11 @@ package logs
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -27,11 +29,14 @@ type reader struct {
 	seen memory
 
 	inspected, tty bool // a container's tty is for its whole life
+
+	late behind
+	jump bool // it begins again at the end of the log
 }
 
 func newReader(s *session, f found, tail int) *reader {
 	out := s.merger.add(Line{Container: f.name, Service: f.service, Replica: f.replica})
-	return &reader{s: s, id: f.id, tail: tail, kick: make(chan struct{}, 1), out: out, seen: memory{whole: tail < 0}}
+	return &reader{s: s, id: f.id, tail: tail, kick: make(chan struct{}, 1), out: out, seen: memory{whole: tail < 0}, late: behind{limit: s.opts.Newest, now: time.Now}}
 }
 
 // run reads until the log is read (or, when following, the container is gone) or ctx ends.
@@ -51,6 +56,10 @@ func (r *reader) run(ctx context.Context) {
 	for {
 		before := r.seen.total
 		err := r.attach(ctx)
+		if errors.Is(err, errBehind) {
+			r.jump = true
+			continue
+		}
 		if r.seen.total > before {
 			pause.reset()
 		}
@@ -67,6 +76,10 @@ func (r *reader) run(ctx context.Context) {
 // nothing does not hold up the others. What is written between the two requests comes with the second, which begins before where the
 // first ended.
 func (r *reader) attach(ctx context.Context) error {
+	if r.jump { // its history is what is left out
+		r.s.merger.set(r.out, live)
+		return r.read(ctx, true)
+	}
 	r.s.merger.set(r.out, catchingUp)
 	if err := r.read(ctx, false); err != nil {
 		return err
@@ -133,8 +146,15 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 		if !accept(l.Time) || mute {
 			return nil
 		}
+		if follow && r.jump {
+			r.jump, l.Skipped = false, r.late.landed(l.Time)
+		}
 		l.Container, l.Service, l.Replica = r.out.from.Container, r.out.from.Service, r.out.from.Replica
-		if ready = append(ready, l); len(ready) < maxReady {
+		ready = append(ready, l)
+		if follow && r.late.line(l.Time) {
+			return errBehind
+		}
+		if len(ready) < maxReady {
 			return nil
 		}
 		return push()
@@ -180,6 +200,10 @@ func (r *reader) request(follow bool) (o container.LogsOptions, mute bool) {
 	o = container.LogsOptions{
 		ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow,
 		Since: r.s.opts.Since, Until: r.s.opts.Until, Tail: "all",
+	}
+	if r.jump {
+		o.Tail, o.Since = strconv.Itoa(jumpTail), ""
+		return o, false
 	}
 	if r.seen.begun {
 		if at, ok := r.seen.since(); ok {

@@ -15,8 +15,8 @@ import (
 const (
 	// gather is how long the first line after quiet waits for those that belong to it: a request logs in two tiers.
 	gather = 5 * time.Millisecond
-	// interval is the least time between two batches: more often than twelve times a second nobody reads.
-	interval = 80 * time.Millisecond
+	// interval is the least time between two batches: more often than sixteen times a second nobody reads.
+	interval = 60 * time.Millisecond
 
 	maxLines = 5000
 	maxBytes = 2 << 20 // of text
@@ -30,7 +30,9 @@ const (
 // Batch is sent to the program: lines in the order of the stream. Its receiver owns Lines.
 type Batch struct {
 	Lines   []logs.Line
-	Skipped int // lines that came before these and fell out, because the program did not take them in time
+	Skipped int // lines that came before these and fell out, because the program did not take them in time, or the engine did not give them
+	// Estimated says that nobody has counted some of the skipped.
+	Estimated bool
 }
 
 // Lost is sent when the stream has ended although it should not; it is tried again after Retry.
@@ -107,7 +109,9 @@ type pending struct {
 	n       int
 	bytes   int
 	skipped int
-	note    tea.Msg
+	// estimated says that skipped holds what nobody counted.
+	estimated bool
+	note      tea.Msg
 }
 
 func (p *pending) add(l logs.Line) {
@@ -124,6 +128,10 @@ func (p *pending) add(l logs.Line) {
 		p.ring[at] = l
 	default:
 		p.ring = append(p.ring, l)
+	}
+	if l.Skipped > 0 {
+		p.skipped += l.Skipped
+		p.estimated = true
 	}
 	p.n++
 	p.bytes += len(l.Text)
@@ -206,7 +214,7 @@ func (p *pending) deliver(ctx context.Context, send func(tea.Msg)) {
 func (p *pending) take() (Batch, tea.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := Batch{Skipped: p.skipped}
+	b := Batch{Skipped: p.skipped, Estimated: p.estimated}
 	note := p.note
 	size := p.n
 	switch end := p.first + p.n; {

@@ -30,11 +30,12 @@ type Pane struct {
 	wrap, stamps, compact bool
 	shift                 int // cells to the left of what is shown, when not wrapped
 
-	paused bool
-	cursor uint64 // when paused: the line under the cursor
-	top    spot   // when paused: the first row shown
-	seen   uint64 // lines before it were shown, or counted as missed
-	missed uint64 // lines that were never on the screen, or are not here at all
+	paused    bool
+	cursor    uint64 // when paused: the line under the cursor
+	top       spot   // when paused: the first row shown
+	seen      uint64 // lines before it were shown, or counted as missed
+	missed    uint64 // lines that were never on the screen, or are not here at all
+	estimated bool   // nobody has counted some of those missed
 
 	arrived  int // lines since the last tick
 	rate     float64
@@ -92,6 +93,7 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 func (p *Pane) add(b feed.Batch) tea.Cmd {
 	p.lost = ""
 	p.missed += uint64(b.Skipped)
+	p.estimated = p.estimated || b.Estimated
 	p.arrived += b.Skipped
 	before, missable := p.index.len(), 0
 	last := ""

@@ -85,7 +85,11 @@ func (p *Pane) footer() string {
 		text = draw.Count(n) + " of " + text
 	}
 	if p.missed > 0 {
-		text += " · " + draw.Count(p.missed) + " not shown"
+		about := ""
+		if p.estimated {
+			about = "about "
+		}
+		text += " · " + about + draw.Count(p.missed) + " not shown"
 	}
 	return text
 }
