@@ -262,7 +262,7 @@ func (m *Model) uptime() string {
 	for _, c := range m.state.Containers {
 		if c.State == "running" && !c.StartedAt.IsZero() && (first.StartedAt.IsZero() || c.StartedAt.Before(first.StartedAt)) {
 			first = c
-			longest = draw.Age(m.clock().Sub(c.StartedAt))
+			longest = draw.Uptime(m.clock().Sub(c.StartedAt))
 		}
 	}
 	return longest

@@ -32,7 +32,7 @@ func Rate(perSecond float64) string {
 	return Count(int64(perSecond + 0.5))
 }
 
-// Bytes writes a size in binary units, in at most six cells: 512B, 12.4M, 1.1G.
+// Bytes writes a size in binary units, to two digits or more: 512B, 8.4M, 12M, 1.1G.
 func Bytes(n uint64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%dB", n)
@@ -43,7 +43,7 @@ func Bytes(n uint64) string {
 		unit++
 	}
 	digits := 1
-	if size >= 99.95 {
+	if size >= 9.95 {
 		digits = 0
 	}
 	return strconv.FormatFloat(size, 'f', digits, 64) + "BKMGT"[unit:unit+1]
@@ -62,6 +62,14 @@ func Age(d time.Duration) string {
 		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
 	}
 	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+// Uptime writes for how long something runs, in minutes at the least: seconds would have the screen drawn anew for them alone.
+func Uptime(d time.Duration) string {
+	if d < time.Minute {
+		return "<1m"
+	}
+	return Age(d)
 }
 
 // Latency writes a latency to what nginx can tell: whole milliseconds, or seconds above ten of them.

@@ -68,8 +68,11 @@ func sign(t *theme.Theme, c watch.Container) (string, lipgloss.Style) {
 }
 
 func cpu(c watch.Container, _ time.Time) string {
-	if c.Usage == nil {
+	switch {
+	case c.Usage == nil:
 		return "-"
+	case c.Usage.CPU < 1: // what idles stands still
+		return "<1%"
 	}
 	return fmt.Sprintf("%.1f%%", c.Usage.CPU)
 }
@@ -91,12 +94,9 @@ func network(c watch.Container, _ time.Time) string {
 	return rate(c.Usage.RxRate) + "/" + rate(c.Usage.TxRate) + " /s"
 }
 
-// rate leaves out what healthchecks and the dashboard itself cause: the screen of an idle stack stands still.
+// rate leaves out what healthchecks and the dashboard itself cause.
 func rate(bytes float64) string {
-	switch {
-	case bytes < 1:
-		return "0"
-	case bytes < 1024:
+	if bytes < 1024 {
 		return "<1K"
 	}
 	return draw.Bytes(uint64(bytes))
@@ -109,7 +109,7 @@ func up(c watch.Container, now time.Time) string {
 	if !ok {
 		return "-"
 	}
-	return draw.Age(d)
+	return draw.Uptime(d)
 }
 
 // fitting chooses the columns for a width.
