@@ -22,21 +22,26 @@ const (
 
 // pollVisits reads the counter with GET, which counts nothing. visited says that there may be more visits.
 func pollVisits(ctx context.Context, client *store.Client, clock func() time.Time, visited <-chan struct{}, send func(tea.Msg)) {
-	last, quiet := int64(-1), 0
+	last, quiet, retry := int64(-1), 0, pollBusy
 	for {
 		limited, cancel := context.WithTimeout(ctx, pollLimit)
 		n, exists, err := client.Visits(limited)
 		cancel()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
-		case err != nil:
-			send(visitpane.Unknown{At: clock(), Err: err})
-		default:
-			send(visitpane.Count{At: clock(), Visits: n, Exists: exists})
 		}
+		if err != nil {
+			send(visitpane.Unknown{At: clock(), Err: err})
+			if !pause(ctx, retry, nil) {
+				return
+			}
+			quiet, retry = 0, min(2*retry, pollIdle)
+			continue
+		}
+		send(visitpane.Count{At: clock(), Visits: n, Exists: exists})
+		retry = pollBusy
 		quiet++
-		if n != last || err != nil { // what is lost is asked for as often as what moves
+		if n != last {
 			last, quiet = n, 0
 		}
 		if quiet < quietAfter {
