@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/docker/go-connections/nat"
+
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/images"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/stack"
 	"stackctl.dev/stackctl/internal/tui"
@@ -34,39 +40,75 @@ func (s sinkRenderer) event(e orchestrate.Event) {
 
 func (s sinkRenderer) close() {}
 
+// Up brings the stack to what its Compose file describes. Replicas that were added to it stay.
 func (o *operator) Up(ctx context.Context, sink orchestrate.Sink) (string, error) {
-	return o.converge(ctx, sink, func(*stack.Stack) error { return nil })
+	return o.converge(ctx, sink, func(_ *orchestrate.Observed, s *stack.Stack, have map[string]int) error {
+		for service, n := range have {
+			if svc, ok := s.Project.Services[service]; ok && n > stack.Replicas(svc) {
+				_ = s.Scale(service, n) // it has them, so that it can
+			}
+		}
+		return nil
+	})
 }
 
+// Scale changes the number of replicas of one service, and of nothing else what is not as its file says.
 func (o *operator) Scale(ctx context.Context, service string, replicas int, sink orchestrate.Sink) (string, error) {
-	return o.converge(ctx, sink, func(s *stack.Stack) error { return s.Scale(service, replicas) })
+	return o.converge(ctx, sink, func(observed *orchestrate.Observed, s *stack.Stack, have map[string]int) error {
+		for other, n := range have {
+			if _, ok := s.Project.Services[other]; ok {
+				_ = s.Scale(other, n)
+			}
+		}
+		if err := s.Scale(service, replicas); err != nil {
+			return err
+		}
+		return o.onlyScales(ctx, observed, s, service)
+	})
 }
 
-// converge is `up` on the stack as the Compose file describes it, changed by edit. What runs keeps its port and the replicas that it has:
-// neither is in the file where it was a flag or a scale before.
-func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit func(*stack.Stack) error) (string, error) {
+// onlyScales refuses a plan that makes containers of other services anew: that is for `up`, which says why.
+func (o *operator) onlyScales(ctx context.Context, observed *orchestrate.Observed, s *stack.Stack, service string) error {
+	eng, err := o.live.engine(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := images.Find(ctx, eng, s, imageOptions())
+	if err != nil {
+		return err
+	}
+	plan, _, err := orchestrate.Prepare(ctx, eng, s, images.ByService(found), orchestrate.PlanOptions{})
+	if err != nil {
+		return err
+	}
+	for _, op := range plan.Ops {
+		known := slices.ContainsFunc(observed.Containers, func(c orchestrate.Container) bool { return c.Service == op.Service })
+		if op.Service != service && known && op.Action.Verb() == "create container" {
+			return fmt.Errorf("scaling service %q: %s would be made anew too: %s; look at `stackctl up --dry-run`, and do that first", service, op.Action.Object(), op.Cause)
+		}
+	}
+	return nil
+}
+
+// converge is `up` on the stack as its Compose file describes it, changed by edit, which gets how many containers each service has. What
+// runs keeps its port, which is not in the file where it was a flag. All of it happens under the project's lock.
+func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit func(*orchestrate.Observed, *stack.Stack, map[string]int) error) (string, error) {
 	begin := time.Now()
 	eng, err := o.live.engine(ctx)
 	if err != nil {
 		return "", err
 	}
-	observed, err := orchestrate.Observe(ctx, eng, o.live.project)
+	unlock, err := lockProject(ctx, eng, o.live.project, sinkRenderer(sink))
 	if err != nil {
 		return "", err
 	}
-	if err := o.sameFiles(observed); err != nil {
-		return "", err
-	}
-	s, err := o.a.load(ctx, runningPort(observed))
+	defer unlock()
+	s, err := o.desired(ctx, eng, edit)
 	if err != nil {
-		return "", err
-	}
-	keepReplicas(s, observed)
-	if err := edit(s); err != nil {
 		return "", err
 	}
 	up := &upOptions{waitTimeout: time.Minute, pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest}
-	plan, err := converge(ctx, eng, s, up, sinkRenderer(sink))
+	plan, err := carryOut(ctx, eng, s, up, sinkRenderer(sink))
 	if err == nil {
 		err = awaitReady(ctx, eng, s, up.waitTimeout, plan)
 	}
@@ -77,6 +119,32 @@ func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit fun
 		return "nothing changed: " + containers(plan.Kept) + " as described", nil
 	}
 	return "ready in " + round(time.Since(begin)).String(), nil
+}
+
+// desired is what the project shall be.
+func (o *operator) desired(ctx context.Context, eng *engine.Engine, edit func(*orchestrate.Observed, *stack.Stack, map[string]int) error) (*stack.Stack, error) {
+	observed, err := orchestrate.Observe(ctx, eng, o.live.project)
+	if err != nil {
+		return nil, err
+	}
+	port, err := boundPort(ctx, eng, observed)
+	if err != nil {
+		return nil, err
+	}
+	s, err := o.a.load(ctx, port)
+	if err != nil {
+		return nil, err
+	}
+	if err := sameFiles(observed, s); err != nil {
+		return nil, err
+	}
+	have := map[string]int{}
+	for _, c := range observed.Containers {
+		if !c.OneOff {
+			have[c.Service]++
+		}
+	}
+	return s, edit(observed, s, have)
 }
 
 // withCards adds the likely causes to an error: in the dashboard there is no room for whole cards.
@@ -92,42 +160,42 @@ func (o *operator) withCards(ctx context.Context, s *stack.Stack, err error) err
 }
 
 // sameFiles refuses to apply another Compose file than the one that the project was made from.
-func (o *operator) sameFiles(observed *orchestrate.Observed) error {
-	own := len(o.a.composeFiles()) > 0
+func sameFiles(observed *orchestrate.Observed, s *stack.Stack) error {
+	own := strings.Join(s.Project.ComposeFiles, ",")
 	for _, c := range observed.Containers {
-		if files := c.Labels[orchestrate.LabelConfigFiles]; files != "" && !own && !c.OneOff {
+		files := c.Labels[orchestrate.LabelConfigFiles]
+		switch {
+		case c.OneOff || files == own:
+		case files == "":
+			return fmt.Errorf("changing project %q: it was made from the embedded stack, not from %s; open the dashboard without --file and COMPOSE_FILE", observed.Project, own)
+		default:
 			return fmt.Errorf("changing project %q: it was made from %s; open the dashboard with `stackctl -f %[2]s dash`", observed.Project, files)
 		}
 	}
 	return nil
 }
 
-// runningPort keeps the embedded stack on the port that it is published on.
-func runningPort(observed *orchestrate.Observed) map[string]string {
+// boundPort keeps the embedded stack on the port that it was published on, whether it runs or not.
+func boundPort(ctx context.Context, eng *engine.Engine, observed *orchestrate.Observed) (map[string]string, error) {
 	if os.Getenv("STACKCTL_PORT") != "" {
-		return nil
+		return nil, nil
 	}
 	for _, c := range observed.Containers {
-		for _, p := range c.Ports {
-			if c.Labels[orchestrate.LabelReady] != "" && p.PublicPort != 0 {
-				return map[string]string{"STACKCTL_PORT": strconv.Itoa(int(p.PublicPort))}
+		port, _, ok := strings.Cut(c.Labels[orchestrate.LabelReady], "/")
+		if !ok || c.OneOff {
+			continue
+		}
+		info, err := eng.ContainerInspect(ctx, c.ID)
+		if err != nil {
+			return nil, fmt.Errorf("inspecting container %q: %w", c.Name, err)
+		}
+		for _, binding := range info.HostConfig.PortBindings[nat.Port(port+"/tcp")] {
+			if binding.HostPort != "" {
+				return map[string]string{"STACKCTL_PORT": binding.HostPort}, nil
 			}
 		}
 	}
-	return nil
-}
-
-// keepReplicas lets every service that runs have as many replicas as it has.
-func keepReplicas(s *stack.Stack, observed *orchestrate.Observed) {
-	have := map[string]int{}
-	for _, c := range observed.Containers {
-		if !c.OneOff {
-			have[c.Service]++
-		}
-	}
-	for service, n := range have {
-		_ = s.Scale(service, n) // a service that the file does not have is an orphan, and stays as it is
-	}
+	return nil, nil
 }
 
 func (o *operator) Down(ctx context.Context, sink orchestrate.Sink) (string, error) {

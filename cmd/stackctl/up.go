@@ -153,6 +153,11 @@ func converge(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOpti
 		return nil, err
 	}
 	defer unlock()
+	return carryOut(ctx, eng, s, o, show)
+}
+
+// carryOut gets images and carries the plan out, for whoever holds the lock.
+func carryOut(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) (*orchestrate.Plan, error) {
 	found, err := images.Ensure(ctx, eng, s, o.images(), show.event)
 	if err != nil {
 		return nil, err

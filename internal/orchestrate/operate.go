@@ -25,12 +25,12 @@ func PlanOperation(o *Observed, id string, operation Operation) (*Plan, error) {
 	c, plan := o.Containers[i], &Plan{}
 	cause := string(operation)
 	var after []int
-	if operation != OperationStart && c.Running() {
+	if operation != OperationStart && c.alive() {
 		after = append(after, plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause))
 	}
 	switch {
 	case operation == OperationStop:
-	case c.State == "paused":
+	case operation == OperationStart && c.State == "paused":
 		plan.add(c.Service, unpauseContainer{Name: c.Name}, cause)
 	case operation == OperationRestart || !c.Running():
 		plan.add(c.Service, startContainer{Name: c.Name}, cause, after...)

@@ -15,6 +15,8 @@ func TestPlanOperation(t *testing.T) {
 		{"exited", OperationStop, ""},
 		{"running", OperationRestart, " 1 stop container p-web-1: restart\n 2 start container p-web-1: restart (after 1)\n"},
 		{"restarting", OperationRestart, " 1 stop container p-web-1: restart\n 2 start container p-web-1: restart (after 1)\n"},
+		{"paused", OperationStop, " 1 stop container p-web-1: stop\n"},
+		{"paused", OperationRestart, " 1 stop container p-web-1: restart\n 2 start container p-web-1: restart (after 1)\n"},
 		{"exited", OperationRestart, " 1 start container p-web-1: restart\n"},
 	} {
 		o := &Observed{Project: "p", Containers: []Container{{ID: "1", Name: "p-web-1", Service: "web", State: c.state}}}

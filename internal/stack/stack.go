@@ -128,6 +128,16 @@ func (s *Stack) Scale(service string, replicas int) error {
 	case replicas < 0:
 		return fmt.Errorf("scaling service %q to %d: use 0 or more", service, replicas)
 	}
+	if replicas > 1 {
+		if s.Extension.Store != nil && s.Extension.Store.Service == service {
+			return fmt.Errorf("scaling service %q to %d: it holds the data, and can have one replica only", service, replicas)
+		}
+		for _, p := range svc.Ports {
+			if p.Published != "" && !strings.Contains(p.Published, "-") {
+				return fmt.Errorf("scaling service %q to %d: it publishes port %s, which one replica only can have", service, replicas, p.Published)
+			}
+		}
+	}
 	svc.SetScale(replicas)
 	s.Project.Services[service] = svc
 	return nil

@@ -2,11 +2,14 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
+	"stackctl.dev/stackctl/internal/termtext"
+	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/modal"
 	"stackctl.dev/stackctl/internal/tui/notice"
@@ -28,7 +31,7 @@ func (m *Model) actions() []action {
 	}
 	focus := func(p layout.Pane) func() tea.Cmd { return do(func() { m.focus = p }) }
 	return []action{
-		{"quit", g.Quit, func() tea.Cmd { return tea.Quit }},
+		{"quit", g.Quit, m.quit},
 		{"help", g.Help, do(func() { m.modal = modal.Help(m.keys, m.helpGroups()) })},
 		{"palette", g.Palette, do(func() { m.modal = modal.NewPalette(m.keys, m.commands()) })},
 		{"next pane", g.Next, do(func() { m.focus = (m.focus + 1) % layout.Count })},
@@ -60,6 +63,9 @@ func (m *Model) commands() []modal.Command {
 			add(a.name, a.binding.Help().Desc, a.binding.Help().Key, func(*Model) tea.Cmd { return a.run() })
 		}
 	}
+	if m.job != nil {
+		add("progress", "of the work that was started last", "", func(m *Model) tea.Cmd { m.modal = m.job; return nil })
+	}
 	k := m.keys.Services
 	verbs := []struct {
 		verb    servicepane.Verb
@@ -77,7 +83,7 @@ func (m *Model) commands() []modal.Command {
 	if k.More.Enabled() {
 		for _, service := range m.scalable() {
 			for n := 0; n <= 10; n++ {
-				add(fmt.Sprintf("scale %s=%d", service, n), "replicas of the service", "+ -", func(m *Model) tea.Cmd { return m.scale(service, n) })
+				add(fmt.Sprintf("scale %s=%d", safe(service), n), "replicas of the service", "+ -", func(m *Model) tea.Cmd { return m.scale(service, n) })
 			}
 		}
 	}
@@ -116,7 +122,11 @@ func (m *Model) copy() tea.Cmd {
 	if text == "" {
 		return say(notice.Warn, "there is nothing to copy here")
 	}
-	return tea.Batch(tea.SetClipboard(text), say(notice.Info, "copied: "+text))
+	what := text
+	if lines := strings.Count(strings.TrimSpace(text), "\n") + 1; lines > 1 {
+		what = fmt.Sprintf("%d lines", lines)
+	}
+	return tea.Batch(tea.SetClipboard(text), say(notice.Info, "copied: "+what))
 }
 
 func (m *Model) releaseMouse() tea.Cmd {
@@ -153,4 +163,9 @@ func (m *Model) scalable() []string {
 	return services
 }
 
-func safeName(c watch.Container) string { return fmt.Sprintf("%s-%d", c.Service, c.Number) }
+// safeName is service-replica, fit for a terminal: a label may hold anything.
+func safeName(c watch.Container) string {
+	return fmt.Sprintf("%s-%d", safe(c.Service), c.Number)
+}
+
+func safe(s string) string { return draw.Plain(termtext.Safe(s)) }

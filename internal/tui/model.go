@@ -27,6 +27,8 @@ type Model struct {
 	src    Sources
 	client *store.Client
 	ctx    context.Context // of all commands: ends with the program
+	spawn  func(func())    // starts work that the program's end waits for
+	works  int             // operations on single containers under way
 	clock  func() time.Time
 	keys   keys.Map
 	themes theme.Set
@@ -83,7 +85,7 @@ func newModel(ctx context.Context, src Sources, client *store.Client, session *c
 	k := keys.Default()
 	requests := &traffic.Window{Clock: o.Clock}
 	m := &Model{
-		src: src, client: client, ctx: ctx, clock: o.Clock, keys: k, themes: o.Themes, theme: o.Themes.For(o.Light == nil || !*o.Light), chosen: o.Light != nil,
+		src: src, client: client, ctx: ctx, spawn: func(work func()) { go work() }, clock: o.Clock, keys: k, themes: o.Themes, theme: o.Themes.For(o.Light == nil || !*o.Light), chosen: o.Light != nil,
 		focus: o.Focus, zoom: o.Zoom, requests: requests, visited: make(chan struct{}, 1),
 		visits: visitpane.New(requests), services: servicepane.New(k, o.Clock),
 	}

@@ -11,7 +11,6 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/store"
-	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/modal"
@@ -66,9 +65,38 @@ func (m *Model) details(id string) tea.Cmd {
 	}
 }
 
-// operate does something short with one container, and says when it begins and ends.
+// operationLimit bounds an operation on one container, the wait for another stackctl included.
+const operationLimit = 2 * time.Minute
+
+// operate does something short with one container, and says when it begins and ends. It does not stop half-way when the dashboard
+// is quit, which waits for it: a restart would leave the container stopped.
 func (m *Model) operate(begin, end string, do func(context.Context, orchestrate.Sink) error) tea.Cmd {
-	return tea.Sequence(say(notice.Info, begin+" …"), func() tea.Msg { return operatedMsg{end, do(m.ctx, nil)} })
+	m.works++
+	done := make(chan error, 1)
+	m.spawn(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), operationLimit)
+		defer cancel()
+		done <- do(ctx, nil)
+	})
+	return tea.Sequence(say(notice.Info, begin+" …"), func() tea.Msg {
+		select {
+		case err := <-done:
+			return operatedMsg{end, err}
+		case <-m.ctx.Done():
+			return nil
+		}
+	})
+}
+
+// quit asks while something is under way.
+func (m *Model) quit() tea.Cmd {
+	switch {
+	case m.works > 0:
+		return m.ask("quit?", []string{"an operation on a container is under way; the program waits for its end"}, func(*Model) tea.Cmd { return tea.Quit })
+	case m.job != nil && m.job.Running():
+		return m.ask("quit?", []string{"work is under way and would be interrupted; the same action goes on from there"}, func(*Model) tea.Cmd { return tea.Quit })
+	}
+	return tea.Quit
 }
 
 // shell looks for a shell in the container, which takes a call to the engine, and then gives it the terminal.
@@ -81,7 +109,7 @@ func (m *Model) shell(c watch.Container) tea.Cmd {
 
 func (m *Model) openShell(s shellMsg) tea.Cmd {
 	if s.err != nil {
-		return say(notice.Warn, draw.Plain(termtext.Safe(s.err.Error())))
+		return say(notice.Warn, s.err.Error())
 	}
 	return tea.ExecProcess(s.command, func(err error) tea.Msg {
 		if err != nil {
@@ -106,14 +134,14 @@ func scalable(c watch.Container) bool {
 
 func (m *Model) scaleBy(c watch.Container, v servicepane.Verb) tea.Cmd {
 	if !scalable(c) {
-		return say(notice.Warn, c.Service+" can have one replica only: it holds the data, or publishes a port")
+		return say(notice.Warn, safe(c.Service)+" can have one replica only: it holds the data, or publishes a port")
 	}
 	_, total := m.state.Replicas(c.Service)
 	if v == servicepane.More {
 		return m.scale(c.Service, total+1)
 	}
 	if total <= 1 {
-		return say(notice.Warn, c.Service+" has one replica; stop it with x")
+		return say(notice.Warn, safe(c.Service)+" has one replica; stop it with x")
 	}
 	return m.scale(c.Service, total-1)
 }
@@ -123,12 +151,12 @@ func (m *Model) scale(service string, n int) tea.Cmd {
 	_, total := m.state.Replicas(service)
 	work := func(m *Model) tea.Cmd {
 		m.mark(watch.Event{At: m.clock(), Kind: watch.EventScale, Service: service, Text: fmt.Sprintf("%s scaled from %d to %d", service, total, n)})
-		return m.start(fmt.Sprintf("scale %s to %d", service, n), func(ctx context.Context, sink orchestrate.Sink) (string, error) {
+		return m.start(fmt.Sprintf("scale %s to %d", safe(service), n), func(ctx context.Context, sink orchestrate.Sink) (string, error) {
 			return m.src.Operator.Scale(ctx, service, n, sink)
 		})
 	}
 	if n < total {
-		return m.ask(fmt.Sprintf("scale %s from %d to %d?", service, total, n), nil, work)
+		return m.ask(fmt.Sprintf("scale %s from %d to %d?", safe(service), total, n), nil, work)
 	}
 	return work(m)
 }
@@ -138,6 +166,9 @@ func (m *Model) up() tea.Cmd {
 }
 
 func (m *Model) down() tea.Cmd {
+	if !m.known || m.state.Err != nil {
+		return say(notice.Warn, "what would be removed is not known now: the engine does not answer")
+	}
 	details := []string{fmt.Sprintf("%d containers and the project's networks are removed; its volumes, and with them the visits, stay", len(m.state.Containers))}
 	return m.ask("remove the stack?", details, func(m *Model) tea.Cmd {
 		return m.start("down", func(ctx context.Context, sink orchestrate.Sink) (string, error) {
@@ -145,6 +176,9 @@ func (m *Model) down() tea.Cmd {
 		})
 	})
 }
+
+// maxProgress bounds the events of a job that nobody has looked at yet.
+const maxProgress = 1024
 
 // start begins work that changes the stack, one at a time, and shows its progress.
 func (m *Model) start(title string, work func(context.Context, orchestrate.Sink) (string, error)) tea.Cmd {
@@ -155,13 +189,13 @@ func (m *Model) start(title string, work func(context.Context, orchestrate.Sink)
 	ctx, cancel := context.WithCancel(m.ctx)
 	m.job = modal.NewJob(m.keys, title, m.clock, cancel)
 	m.modal = m.job
-	events := make(chan tea.Msg, 64)
-	go func() { // ends with the work, which ends with the program's context; the last message always arrives
+	events := make(chan tea.Msg, maxProgress)
+	m.spawn(func() { // it ends with the program's context; the last message always arrives
 		defer cancel()
 		result, err := work(ctx, func(e orchestrate.Event) {
 			select {
 			case events <- modal.Progress{Event: e}:
-			case <-m.ctx.Done():
+			default: // nobody looks, while a shell has the terminal: the work goes on
 			}
 		})
 		if errors.Is(err, context.Canceled) {
@@ -171,7 +205,7 @@ func (m *Model) start(title string, work func(context.Context, orchestrate.Sink)
 		case events <- modal.Done{Result: result, Err: err}:
 		case <-m.ctx.Done():
 		}
-	}()
+	})
 	return m.listen(events)
 }
 
@@ -203,7 +237,7 @@ func (m *Model) progress(j jobMsg) tea.Cmd {
 		return nil
 	}
 	if done.Err != nil {
-		return say(notice.Bad, "the work ended with an error: "+draw.Plain(done.Err.Error()))
+		return say(notice.Bad, "the work ended with an error: "+done.Err.Error())
 	}
 	return say(notice.Info, done.Result)
 }
@@ -243,7 +277,7 @@ func (m *Model) resetEnded(r resetMsg) tea.Cmd {
 	m.lookAgain()
 	switch {
 	case r.err != nil:
-		return say(notice.Bad, draw.Plain(r.err.Error()))
+		return say(notice.Bad, r.err.Error())
 	case r.undo:
 		return say(notice.Info, fmt.Sprintf("visits: %s -> %s", draw.Count(r.from), draw.Count(r.to)))
 	}

@@ -82,6 +82,7 @@ func (s *show) ended(parent context.Context, err error) error {
 
 // produce starts what feeds the model. send blocks until the program runs, and does nothing after its end.
 func (s *show) produce(send func(tea.Msg)) {
+	s.model.spawn = func(work func()) { s.run(send, work) }
 	s.run(send, func() {
 		_ = s.src.Watch(s.ctx, watch.Sink{
 			State: func(st watch.State) { send(stateMsg(st)) },

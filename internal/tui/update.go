@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -100,7 +101,7 @@ func (m *Model) work(msg tea.Msg) tea.Cmd {
 		return msg.run(m)
 	case detailsMsg:
 		if msg.err != nil {
-			return say(notice.Bad, draw.Plain(termtext.Safe(msg.err.Error())))
+			return say(notice.Bad, msg.err.Error())
 		}
 		m.modal = modal.Details(m.keys, msg.details)
 	case jobMsg:
@@ -110,10 +111,11 @@ func (m *Model) work(msg tea.Msg) tea.Cmd {
 	case resetMsg:
 		return m.resetEnded(msg)
 	case operatedMsg:
+		m.works--
 		if msg.err != nil {
-			return say(notice.Bad, draw.Plain(termtext.Safe(msg.err.Error())))
+			return say(notice.Bad, msg.err.Error())
 		}
-		return say(notice.Info, draw.Plain(termtext.Safe(msg.what)))
+		return say(notice.Info, msg.what)
 	case notice.Msg:
 		return m.notify(msg)
 	case noticeOverMsg:
@@ -132,7 +134,7 @@ func (m *Model) work(msg tea.Msg) tea.Cmd {
 func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 	g := m.keys.Global
 	if m.modal != nil && !m.tooSmall() {
-		if keys.Matches(msg, g.Interrupt) && m.modal != modal.Modal(m.job) {
+		if keys.Matches(msg, g.Interrupt) && (m.modal != modal.Modal(m.job) || !m.job.Running()) {
 			return tea.Quit
 		}
 		return m.toModal(msg)
@@ -141,7 +143,7 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		if m.focus == layout.Redis && m.redis.Busy() { // the command that is under way, not the dashboard
 			return m.redis.Update(msg)
 		}
-		return tea.Quit
+		return m.quit()
 	}
 	if keys.Matches(msg, g.Suspend) {
 		return tea.Suspend
@@ -221,7 +223,13 @@ func (m *Model) global(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 	return nil, false
 }
 
+// notify shows a notice: one line, whatever its text came from.
 func (m *Model) notify(n notice.Msg) tea.Cmd {
+	first, _, more := strings.Cut(strings.TrimSpace(n.Text), "\n")
+	if more {
+		first += " …"
+	}
+	n.Text = draw.Plain(termtext.Safe(first))
 	m.notice = n
 	m.notes++
 	note := m.notes

@@ -183,13 +183,12 @@ func styleOf(t *theme.Theme, c watch.Condition) lipgloss.Style {
 // header is the state of the whole; what is wrong comes first, since it is what one opens the dashboard for.
 func (m *Model) header(height int) []string {
 	t, c := m.theme, m.condition()
-	safe := func(s string) string { return draw.Plain(termtext.Safe(s)) }
 	first := []string{
 		t.Title.Render(" " + safe(m.src.Project)),
 		styleOf(t, c).Render(signOf(c) + " " + string(c)),
 	}
 	running, total := m.running()
-	if total > 0 {
+	if total > 0 && m.state.Err == nil {
 		first = append(first, t.Text.Render(fmt.Sprintf("%d/%d", running, total))+t.Muted.Render(" containers"))
 	}
 	if url := m.state.URL(); url != "" && m.state.Err == nil {
@@ -199,7 +198,7 @@ func (m *Model) header(height int) []string {
 	if folded {
 		first = append(first, t.Text.Render(m.visits.InWords()))
 	}
-	if up := m.uptime(); up != "" {
+	if up := m.uptime(); up != "" && m.state.Err == nil {
 		first = append(first, t.Muted.Render("up ")+t.Text.Render(up))
 	}
 	if e := m.state.Engine; e.Version != "" {
@@ -223,9 +222,9 @@ func (m *Model) banner() string {
 	if m.state.Err == nil {
 		return ""
 	}
-	text := "✖ " + draw.Plain(termtext.Safe(m.state.Err.Error()))
+	text := "✖ " + safe(m.state.Err.Error())
 	if !m.state.RetryAt.IsZero() {
-		text = "✖ engine lost, trying again: " + draw.Plain(termtext.Safe(m.state.Err.Error()))
+		text = "✖ engine lost, trying again: " + safe(m.state.Err.Error())
 	}
 	return text
 }
@@ -242,7 +241,7 @@ func (m *Model) secondLine() string {
 		return t.Muted.Render(" no event yet")
 	}
 	e := m.lastEvent
-	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+draw.Plain(termtext.Safe(e.Text))) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
+	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+safe(e.Text)) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
 }
 
 func (m *Model) running() (running, total int) {

@@ -173,6 +173,9 @@ func (h *History) Search(text string, before int) (i int, ok bool) {
 	return 0, false
 }
 
+// Secret reports whether a line holds, or may hold, a password: it is kept nowhere and shown to nobody.
+func Secret(line string) bool { return hasSecret(line) }
+
 // hasSecret reports whether a line holds, or may hold, a password.
 func hasSecret(line string) bool {
 	args, err := store.SplitLine(line)

@@ -137,15 +137,16 @@ func Splice(line, part string, x, w int) string {
 // Wrap breaks plain text into rows of at most width cells.
 func Wrap(text string, width int) []string {
 	var rows []string
-	for width > 0 && Width(text) > width {
-		head := First(text, width)
-		if head == "" { // a wide character in a narrow column
-			break
+	begin, used := 0, 0
+	for at := 0; at < len(text); { // one walk: a reply may be a megabyte
+		cluster, cells := ansi.FirstGraphemeCluster(text[at:], ansi.GraphemeWidth)
+		if used+cells > width && used > 0 {
+			rows = append(rows, text[begin:at])
+			begin, used = at, 0
 		}
-		rows = append(rows, head)
-		text = text[len(head):]
+		used, at = used+cells, at+max(len(cluster), 1)
 	}
-	return append(rows, text)
+	return append(rows, text[begin:])
 }
 
 // First returns the part of plain text that fits into width cells, without a mark.

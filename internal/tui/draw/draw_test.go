@@ -42,6 +42,25 @@ func TestSpliceKeepsTheWidth(t *testing.T) {
 	})
 }
 
+func TestWrapKeepsEverythingAndIsQuick(t *testing.T) {
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("aé世👍 👩‍👩‍👧")), 0, 200, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		s, width := text.Draw(t, "text"), rapid.IntRange(1, 50).Draw(t, "width")
+		rows := Wrap(s, width)
+		if strings.Join(rows, "") != s {
+			t.Fatalf("%q became %q", s, rows)
+		}
+		for _, row := range rows {
+			if Width(row) > max(width, 2) {
+				t.Fatalf("row %q is %d wide, want %d", row, Width(row), width)
+			}
+		}
+	})
+	if rows := Wrap(strings.Repeat("x", 1<<20), 100); len(rows) != 1<<20/100+1 { // quadratic, it would take minutes
+		t.Errorf("a megabyte has %d rows", len(rows))
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for got, want := range map[string]string{
 		Count(0): "0", Count(999): "999", Count(1000): "1,000", Count(-1234567): "-1,234,567",

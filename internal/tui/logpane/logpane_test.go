@@ -414,6 +414,7 @@ func TestHostileLines(t *testing.T) {
 }
 
 func TestAnySizeAnyLines(t *testing.T) {
+	t.Chdir(t.TempDir()) // a key may save a file
 	rapid.Check(t, func(rt *rapid.T) {
 		d := newDash(t, rapid.IntRange(0, 80).Draw(rt, "w"), rapid.IntRange(0, 30).Draw(rt, "h"))
 		for range rapid.IntRange(1, 8).Draw(rt, "steps") {

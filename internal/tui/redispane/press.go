@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/store"
+	"stackctl.dev/stackctl/internal/store/console"
 	"stackctl.dev/stackctl/internal/tui/keys"
 )
 
@@ -116,7 +117,7 @@ func (l *line) searching(msg tea.KeyPressMsg) {
 // submit sends the line, or asks before it does.
 func (l *line) submit() tea.Cmd {
 	text := l.input.Value()
-	l.say(echo, l.prompt+text)
+	l.say(echo, l.prompt+masked(text))
 	args, err := store.SplitLine(text)
 	if err != nil { // the line stays, to be mended
 		l.say(failure, "Invalid argument(s): "+err.Error())
@@ -202,3 +203,12 @@ func (l *line) answer(msg tea.KeyPressMsg) tea.Cmd {
 
 // errCancelled is why a command ended that a person has cancelled.
 var errCancelled = errors.New("cancelled")
+
+// masked is a line as it is shown once it was sent.
+func masked(text string) string {
+	if !console.Secret(text) {
+		return text
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return name + " ••••••"
+}

@@ -142,7 +142,7 @@ func (l *line) ask(msg describedMsg) {
 		l.say(remark, "not sent")
 		return
 	}
-	q := &question{args: msg.args, text: safe(strings.Join(msg.args, " ")) + " ?"}
+	q := &question{args: msg.args, text: safe(masked(strings.Join(msg.args, " "))) + " ?"}
 	for _, d := range msg.lines {
 		q.details = append(q.details, safe(d))
 	}

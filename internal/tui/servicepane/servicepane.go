@@ -46,7 +46,8 @@ type Pane struct {
 	all    []watch.Container
 	shown  []watch.Container
 	stale  bool
-	cursor string // the ID of the row under it: rows move
+	asOf   time.Time // when they were not stale last
+	cursor string    // the ID of the row under it: rows move
 	offset int
 	sortBy int
 	down   bool // descending
@@ -63,6 +64,9 @@ func New(k keys.Map, clock func() time.Time) *Pane { return &Pane{keys: k, clock
 // Set takes the containers; stale ones are those last seen before the engine was lost.
 func (p *Pane) Set(containers []watch.Container, stale bool) {
 	p.all, p.stale = containers, stale
+	if !stale {
+		p.asOf = p.clock()
+	}
 	p.arrange()
 }
 

@@ -168,6 +168,9 @@ func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 	p.scroll(rows)
 	lines := []string{p.head(t, chosen)}
 	now := p.clock()
+	if p.stale { // nothing of what was last seen goes on by itself
+		now = p.asOf
+	}
 	for i := p.offset; i < min(p.offset+max(rows, 0), len(p.shown)); i++ {
 		lines = append(lines, p.row(t, chosen, p.shown[i], now, inner, focused))
 	}
@@ -204,6 +207,9 @@ func (p *Pane) nothing(t *theme.Theme) []string {
 	}
 	if p.stale {
 		return []string{"", t.Muted.Render(" not known: the engine does not answer")}
+	}
+	if !p.keys.Global.Up.Enabled() {
+		return []string{"", t.Text.Render(" nothing runs here")}
 	}
 	return []string{"", t.Text.Render(" nothing runs here"), t.Muted.Render(" ") + t.Accent.Render("u") + t.Muted.Render(" starts the stack")}
 }
