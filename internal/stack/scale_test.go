@@ -13,7 +13,7 @@ func TestScale(t *testing.T) {
 		return svc
 	}
 	s := &Stack{
-		Project: &types.Project{Services: types.Services{"web": {}, "redis": {}, "nginx": publishing("8080"), "range": publishing("8080-8090")}},
+		Project:   &types.Project{Services: types.Services{"web": {}, "redis": {}, "nginx": publishing("8080"), "range": publishing("8080-8090")}},
 		Extension: Extension{Store: &Store{Service: "redis"}},
 	}
 	for _, c := range []struct {

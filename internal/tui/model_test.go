@@ -164,7 +164,7 @@ func TestALostEngineIsABannerAndNothingStaysLive(t *testing.T) {
 	for i := range s.Containers {
 		s.Containers[i].Usage = nil
 	}
-	m.send(stateMsg(s), visitpane.Unknown{At: noon, Err: errors.New("redis is away")})
+	m.send(stateMsg(s))
 	text := m.text()
 	for _, want := range []string{"✖ unreachable", "engine lost, trying again: no engine answers there", "last seen", "✖ not known", "it was 15,161"} {
 		if !strings.Contains(text, want) {

@@ -77,6 +77,13 @@ func (m *Model) data(msg tea.Msg) (tea.Cmd, bool) {
 }
 
 func (m *Model) setState(s watch.State) {
+	switch lost := m.state.Err != nil; {
+	case s.Err != nil && !lost: // the way to Redis is through the engine
+		m.visits.Unknown(visitpane.Unknown{At: m.clock(), Err: s.Err})
+		m.stale(layout.Visits)
+	case s.Err == nil && lost:
+		m.lookAgain()
+	}
 	m.state, m.known = s, true
 	m.services.Set(s.Containers, s.Err != nil)
 	m.visits.Replicas(s.Containers)
