@@ -44,7 +44,7 @@ func TestFollowerCountsTheWaitForTheNextFrame(t *testing.T) {
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 func TestTellingWord(t *testing.T) {
-	set := func(text string) map[string]bool { return words(text) }
+	set := words
 	on := []map[string]bool{set("logs 12 wrapping GET"), set("logs wrapping POST 13")}
 	off := []map[string]bool{set("logs 12 GET"), set("logs POST")}
 	if got := telling(on, off); got != "wrapping" {
