@@ -23,12 +23,13 @@ func (m *Model) settle(t *testing.T, cmd tea.Cmd) {
 		if n > 200 {
 			t.Fatal("the commands never end")
 		}
-		cmd, queue = queue[0], queue[1:]
-		if cmd == nil {
+		next := queue[0]
+		queue = queue[1:]
+		if next == nil {
 			continue
 		}
 		got := make(chan tea.Msg, 1)
-		go func() { got <- cmd() }()
+		go func() { got <- next() }()
 		var msg tea.Msg
 		select {
 		case msg = <-got:
