@@ -105,6 +105,14 @@ func (s *screen) types(keys string) {
 	}
 }
 
+// left reports whether the program has gone from the alternate screen.
+func (s *screen) left() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := string(s.bytes)
+	return strings.LastIndex(text, "\x1b[?1049l") > strings.LastIndex(text, "\x1b[?1049h")
+}
+
 // run runs the dashboard on the screen until it ends.
 func (s *screen) run(ctx context.Context, src Sources, o Options) <-chan error {
 	o.Themes = theme.Default()
@@ -146,10 +154,12 @@ func TestAPanicOfAProducerRestoresTheTerminal(t *testing.T) {
 	if err != nil || *before != *after {
 		t.Errorf("the terminal's modes are %+v, were %+v: %v", after, before, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if text := string(s.bytes); strings.LastIndex(text, "\x1b[?1049l") < strings.LastIndex(text, "\x1b[?1049h") {
-		t.Error("the alternate screen stays")
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !s.left(); <-ticker.C { // the terminal reads on its own
+		if time.Now().After(deadline) {
+			t.Fatal("the alternate screen stays")
+		}
 	}
 }
 
