@@ -6,16 +6,13 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 
-	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/modal"
 	"stackctl.dev/stackctl/internal/tui/notice"
 	"stackctl.dev/stackctl/internal/tui/theme"
-	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
 // View draws the screen.
@@ -154,117 +151,6 @@ func (m *Model) cursor() *tea.Cursor {
 		c.X, c.Y = c.X+s.Panes[m.focus].X, c.Y+s.Panes[m.focus].Y
 	}
 	return c
-}
-
-func signOf(c watch.Condition) string {
-	switch c {
-	case watch.Up:
-		return "●"
-	case watch.Down:
-		return "○"
-	case watch.Degraded, watch.Unreachable:
-		return "✖"
-	}
-	return "◐"
-}
-
-func styleOf(t *theme.Theme, c watch.Condition) lipgloss.Style {
-	switch c {
-	case watch.Up:
-		return t.Good.Bold(true)
-	case watch.Down:
-		return t.Muted
-	case watch.Degraded, watch.Unreachable:
-		return t.Bad
-	}
-	return t.Warn
-}
-
-// header is the state of the whole; what is wrong comes first, since it is what one opens the dashboard for.
-func (m *Model) header(height int) []string {
-	t, c := m.theme, m.condition()
-	first := []string{
-		t.Title.Render(" " + safe(m.src.Project)),
-		styleOf(t, c).Render(signOf(c) + " " + string(c)),
-	}
-	running, total := m.running()
-	if total > 0 && m.state.Err == nil {
-		first = append(first, t.Text.Render(fmt.Sprintf("%d/%d", running, total))+t.Muted.Render(" containers"))
-	}
-	if url := m.state.URL(); url != "" && m.state.Err == nil {
-		first = append(first, t.Accent.Render(safe(url)))
-	}
-	folded := m.screen().Panes[layout.Visits].Empty()
-	if folded {
-		first = append(first, t.Text.Render(m.visits.InWords()))
-	}
-	if up := m.uptime(); up != "" && m.state.Err == nil {
-		first = append(first, t.Muted.Render("up ")+t.Text.Render(up))
-	}
-	if e := m.state.Engine; e.Version != "" {
-		first = append(first, t.Muted.Render(safe("engine "+e.Version+" ("+e.Context+")")))
-	}
-	if m.src.Operator == nil {
-		first = append(first, t.Warn.Render("read-only"))
-	}
-	line := strings.Join(first, t.Faint.Render(" │ "))
-	if banner := m.banner(); banner != "" {
-		if height == 1 {
-			return []string{t.Title.Render(" "+safe(m.src.Project)) + t.Faint.Render(" │ ") + t.Bad.Render(banner)}
-		}
-		return []string{line, t.Bad.Render(" " + banner)}
-	}
-	return []string{line, m.secondLine()}
-}
-
-// banner says that the engine is lost, and since what is shown is old.
-func (m *Model) banner() string {
-	if m.state.Err == nil {
-		return ""
-	}
-	text := "✖ " + safe(m.state.Err.Error())
-	if !m.state.RetryAt.IsZero() {
-		text = "✖ engine lost, trying again: " + safe(m.state.Err.Error())
-	}
-	return text
-}
-
-func (m *Model) secondLine() string {
-	t := m.theme
-	if !m.known {
-		return t.Muted.Render(" connecting to the engine …")
-	}
-	if m.job != nil && m.job.Running() {
-		return t.Warn.Render(" ◐ work under way: ") + t.Muted.Render("esc hides it, the palette shows it")
-	}
-	if m.lastEvent.At.IsZero() {
-		return t.Muted.Render(" no event yet")
-	}
-	e := m.lastEvent
-	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+safe(e.Text)) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
-}
-
-func (m *Model) running() (running, total int) {
-	for _, c := range m.state.Containers {
-		total++
-		if c.State == "running" {
-			running++
-		}
-	}
-	return running, total
-}
-
-// uptime is for how long the container has run that runs longest.
-func (m *Model) uptime() string {
-	longest := ""
-	var first watch.Container
-	for _, c := range m.state.Containers {
-		if c.State == "running" && !c.StartedAt.IsZero() && (first.StartedAt.IsZero() || c.StartedAt.Before(first.StartedAt)) {
-			first = c
-			longest = draw.Uptime(m.clock().Sub(c.StartedAt))
-		}
-	}
-	return longest
 }
 
 // hintLine is a notice while there is one, else the keys that fit the focus, as many as there is room for; ? is always among them.

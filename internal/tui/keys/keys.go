@@ -2,8 +2,6 @@
 package keys
 
 import (
-	"strings"
-
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
@@ -99,14 +97,3 @@ func prompt() Prompt {
 
 // Matches reports whether a key press is one of the bindings.
 func Matches(msg tea.KeyPressMsg, bindings ...key.Binding) bool { return key.Matches(msg, bindings...) }
-
-// Hint writes bindings on one line, such as "s sort · / filter".
-func Hint(bindings []key.Binding) string {
-	parts := make([]string, 0, len(bindings))
-	for _, b := range bindings {
-		if b.Enabled() {
-			parts = append(parts, b.Help().Key+" "+b.Help().Desc)
-		}
-	}
-	return strings.Join(parts, " · ")
-}
