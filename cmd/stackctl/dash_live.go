@@ -5,7 +5,6 @@ import (
 	"net"
 	"os/exec"
 	"runtime"
-	"sync"
 	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
@@ -20,15 +19,19 @@ type live struct {
 	app     *app
 	project string
 
-	mu  sync.Mutex
-	eng *engine.Engine
+	turn chan struct{} // holds a token while nobody connects: who waits for it keeps to its own time
+	eng  *engine.Engine
 }
 
-func newLive(a *app, project string) *live { return &live{app: a, project: project} }
+func newLive(a *app, project string) *live {
+	l := &live{app: a, project: project, turn: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
 
+// close closes the connection, when all that use it have ended.
 func (l *live) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	<-l.turn
 	if l.eng != nil {
 		_ = l.eng.Close()
 	}
@@ -36,8 +39,12 @@ func (l *live) close() {
 
 // engine returns the connection. One that was made once stays: its client dials anew by itself.
 func (l *live) engine(ctx context.Context) (*engine.Engine, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if l.eng != nil {
 		return l.eng, nil
 	}
