@@ -165,6 +165,14 @@ func TestDashOnARealTerminal(t *testing.T) {
 	m.keys("U")
 	m.await(" 2 ─╮")
 
+	m.run("set-option", "-s", "set-clipboard", "on")
+	m.keys("2")
+	m.keys("y")
+	m.await("copied: ")
+	if copied := m.run("show-buffer"); !strings.HasPrefix(copied, project) { // OSC 52 has reached the terminal
+		t.Errorf("copied %q", copied)
+	}
+
 	if out, err := exec.CommandContext(t.Context(), "docker", "kill", project+"-web-1").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

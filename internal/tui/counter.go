@@ -25,7 +25,7 @@ func pollVisits(ctx context.Context, client *store.Client, clock func() time.Tim
 	last, quiet, retry := int64(-1), 0, pollBusy
 	for {
 		limited, cancel := context.WithTimeout(ctx, pollLimit)
-		n, exists, err := client.Visits(limited)
+		n, _, err := client.Visits(limited)
 		cancel()
 		if ctx.Err() != nil {
 			return
@@ -38,7 +38,7 @@ func pollVisits(ctx context.Context, client *store.Client, clock func() time.Tim
 			quiet, retry = 0, min(2*retry, pollIdle)
 			continue
 		}
-		send(visitpane.Count{At: clock(), Visits: n, Exists: exists})
+		send(visitpane.Count{At: clock(), Visits: n})
 		retry = pollBusy
 		quiet++
 		if n != last {

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/layout"
 )
 
@@ -103,26 +104,9 @@ func TestEverySizeAndStateGivesAWholeFrame(t *testing.T) {
 		m.zoom = rapid.Bool().Draw(t, "zoom")
 		m.modal = nil
 		for range rapid.IntRange(0, 2).Draw(t, "keys") {
-			m.send(pressed(rapid.SampledFrom([]string{"?", ":", "enter", "esc", "j", "G", "/", "D", "R", "s"}).Draw(t, "key")))
+			m.send(keystest.Press(rapid.SampledFrom([]string{"?", ":", "enter", "esc", "j", "G", "/", "D", "R", "s"}).Draw(t, "key")))
 		}
 		m.send(tea.WindowSizeMsg{Width: width, Height: height})
 		checkFrame(t, m.View().Content, width, height)
 	})
-}
-
-// pressed is a key press by name.
-func pressed(name string) tea.KeyPressMsg {
-	switch name {
-	case "enter":
-		return tea.KeyPressMsg{Code: tea.KeyEnter}
-	case "esc":
-		return tea.KeyPressMsg{Code: tea.KeyEscape}
-	case "tab":
-		return tea.KeyPressMsg{Code: tea.KeyTab}
-	case "shift+tab":
-		return tea.KeyPressMsg{Code: tea.KeyTab, Mod: tea.ModShift}
-	case "ctrl+c":
-		return tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
-	}
-	return tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
 }

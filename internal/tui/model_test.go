@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
+	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
@@ -52,7 +53,7 @@ func (m *Model) settle(t *testing.T, cmd tea.Cmd) {
 func (m *Model) hit(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, cmd := m.Update(pressed(name))
+		_, cmd := m.Update(keystest.Press(name))
 		m.settle(t, cmd)
 	}
 }
@@ -127,7 +128,7 @@ func TestReadOnlyHasNoKeyThatChangesAnything(t *testing.T) {
 func TestOneJobAtATimeAndItsEndIsSaid(t *testing.T) {
 	m, o := sized(t, Options{})
 	o.hold = make(chan struct{})
-	_, cmd := m.Update(pressed("u"))
+	_, cmd := m.Update(keystest.Press("u"))
 	msg := cmd().(jobMsg)
 	_, cmd = m.Update(msg)
 	if !strings.Contains(m.text(), "start container demo-web-1") {

@@ -137,7 +137,7 @@ func sampleModel(t *testing.T, o Options) *Model {
 			line := fmt.Sprintf(`{"time":"t","request_id":"r%d","remote":"10.0.0.1","method":"GET","uri":"/count","status":200,"bytes":35,"request_time":0.00%d,"upstream":"10.0.0.31:5002","upstream_status":"200","upstream_connect_time":"0.000","upstream_response_time":"0.001","user_agent":"x"}`, i, i%9)
 			m.requests.Add(at, []byte(line))
 		}
-		m.send(visitpane.Count{At: at, Visits: int64(1000 + i*i), Exists: true})
+		m.send(visitpane.Count{At: at, Visits: int64(1000 + i*i)})
 	}
 	m.send(stateMsg(sampleState()), eventMsg(watch.Event{At: noon.Add(-20 * time.Second), Kind: watch.EventDie, Service: "web", Container: "demo-web-2", Text: "web-2 died with exit code 137"}))
 	m.send(feed.Batch{Lines: []logs.Line{

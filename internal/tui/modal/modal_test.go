@@ -15,6 +15,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
+	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
@@ -22,24 +23,7 @@ type yesMsg struct{}
 
 func yes() tea.Msg { return yesMsg{} }
 
-func press(m Modal, text string) (tea.Cmd, bool) {
-	msg := tea.KeyPressMsg{Text: text}
-	switch text {
-	case "enter":
-		msg = tea.KeyPressMsg{Code: tea.KeyEnter}
-	case "esc":
-		msg = tea.KeyPressMsg{Code: tea.KeyEscape}
-	case "tab":
-		msg = tea.KeyPressMsg{Code: tea.KeyTab}
-	case "down":
-		msg = tea.KeyPressMsg{Code: tea.KeyDown}
-	case "ctrl+c":
-		msg = tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
-	default:
-		msg.Code = []rune(text)[0]
-	}
-	return m.Update(msg)
-}
+func press(m Modal, name string) (tea.Cmd, bool) { return m.Update(keystest.Press(name)) }
 
 func TestOnlyYesIsYes(t *testing.T) {
 	for name, want := range map[string]bool{"y": true, "n": false, "esc": false, "enter": false, "q": false} {

@@ -106,6 +106,10 @@ func (b *browser) open() tea.Cmd {
 	if !ok {
 		return nil
 	}
+	if b.line.o.Session.InTransaction() { // it would only be queued
+		b.value = []printed{{failure, "a transaction is open: end it with EXEC or DISCARD to look at values"}}
+		return nil
+	}
 	args := reading(k)
 	ctx, cancel := context.WithTimeout(b.line.ctx, commandLimit)
 	b.line.work = &work{args: args, begun: b.line.o.Clock(), cancel: cancel}

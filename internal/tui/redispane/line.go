@@ -18,6 +18,7 @@ import (
 // Session runs commands and knows them; *console.Session is one.
 type Session interface {
 	Prompt() string
+	InTransaction() bool
 	Load(ctx context.Context) error
 	Run(ctx context.Context, args []string) (store.Reply, error)
 	Stream(ctx context.Context, args []string, emit func(store.Reply) error) error

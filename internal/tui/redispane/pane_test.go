@@ -17,6 +17,7 @@ import (
 	"stackctl.dev/stackctl/internal/store/console"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
+	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
@@ -28,9 +29,11 @@ type fake struct {
 	hold     bool // Run waits for its context
 	keys     []store.KeyInfo
 	messages int // of a stream
+	multi    bool
 }
 
 func (f *fake) Prompt() string             { return "redis> " }
+func (f *fake) InTransaction() bool        { return f.multi }
 func (f *fake) Load(context.Context) error { return nil }
 func (f *fake) Run(ctx context.Context, args []string) (store.Reply, error) {
 	f.sent = append(f.sent, strings.Join(args, " "))
@@ -118,26 +121,7 @@ func (l *lab) settle(cmd tea.Cmd) {
 func (l *lab) keys(names ...string) {
 	l.t.Helper()
 	for _, name := range names {
-		msg := tea.KeyPressMsg{Text: name}
-		switch name {
-		case "enter":
-			msg = tea.KeyPressMsg{Code: tea.KeyEnter}
-		case "esc":
-			msg = tea.KeyPressMsg{Code: tea.KeyEscape}
-		case "tab":
-			msg = tea.KeyPressMsg{Code: tea.KeyTab}
-		case "up":
-			msg = tea.KeyPressMsg{Code: tea.KeyUp}
-		case "down":
-			msg = tea.KeyPressMsg{Code: tea.KeyDown}
-		case "ctrl+r":
-			msg = tea.KeyPressMsg{Code: 'r', Mod: tea.ModCtrl}
-		case "ctrl+c":
-			msg = tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
-		default:
-			msg.Code = []rune(name)[0]
-		}
-		l.do(msg)
+		l.do(keystest.Press(name))
 	}
 }
 
@@ -327,6 +311,16 @@ func TestBrowser(t *testing.T) {
 	l.keys("esc")
 	if l.browser != nil {
 		t.Error("esc does not close the browser")
+	}
+}
+
+func TestTheBrowserQueuesNothingInATransaction(t *testing.T) {
+	l := newLab(t, false)
+	l.f.keys, l.f.multi = []store.KeyInfo{{Key: "a", Type: "string", TTL: -1}}, true
+	l.keys("b", "enter")
+	l.shows("a transaction is open")
+	if len(l.f.sent) != 0 {
+		t.Errorf("sent %q", l.f.sent)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
+	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
@@ -38,22 +39,7 @@ func pane() *Pane {
 // press sends keys, named as bubbletea names them.
 func press(p *Pane, names ...string) (last tea.Cmd) {
 	for _, name := range names {
-		msg := tea.KeyPressMsg{Text: name}
-		switch name {
-		case "enter":
-			msg = tea.KeyPressMsg{Code: tea.KeyEnter}
-		case "esc":
-			msg = tea.KeyPressMsg{Code: tea.KeyEscape}
-		case "backspace":
-			msg = tea.KeyPressMsg{Code: tea.KeyBackspace}
-		case "down":
-			msg = tea.KeyPressMsg{Code: tea.KeyDown}
-		case "up":
-			msg = tea.KeyPressMsg{Code: tea.KeyUp}
-		default:
-			msg.Code = []rune(name)[0]
-		}
-		last = p.Update(msg)
+		last = p.Update(keystest.Press(name))
 	}
 	return last
 }

@@ -13,7 +13,6 @@ import (
 type Count struct {
 	At     time.Time
 	Visits int64
-	Exists bool // there is a counter: it appears with the first visit
 }
 
 // Unknown says that the counter cannot be read at present, and why.

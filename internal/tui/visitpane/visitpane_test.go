@@ -37,7 +37,7 @@ func TestRate(t *testing.T) {
 	} {
 		p := New(nil)
 		for i, n := range c.visits {
-			p.Count(Count{At: at(i), Visits: n, Exists: true})
+			p.Count(Count{At: at(i), Visits: n})
 		}
 		if s := p.Summary(); s.Rate != c.rate || s.Peak != c.peak {
 			t.Errorf("%s: rate %v, peak %v; want %v, %v", c.name, s.Rate, s.Peak, c.rate, c.peak)
