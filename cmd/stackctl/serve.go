@@ -29,6 +29,7 @@ func newServeCmd(a *app) *cobra.Command {
 			if check {
 				return server.Check(cmd.Context(), config.ListenAddr, "/healthz")
 			}
+			config.Version = version
 			debug.SetGCPercent(longLived)
 			return server.Run(cmd.Context(), config, a.Out)
 		},

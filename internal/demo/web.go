@@ -57,7 +57,7 @@ func (w *webTier) start(life context.Context) error {
 	}
 	s := server.New(server.Config{
 		RedisHost: host, RedisPort: number, ListenAddr: "127.0.0.1:0", LogLevel: slog.LevelInfo,
-		CountTimeout: 2 * time.Second, ShutdownTimeout: drainLimit, RedisPoolSize: poolSize,
+		CountTimeout: 5 * time.Second, ShutdownTimeout: drainLimit, RedisPoolSize: poolSize,
 	}, w.log)
 	if err := s.Listen(life); err != nil {
 		return err

@@ -20,7 +20,7 @@ func benchmarkPath(b *testing.B, path string) {
 	var visits atomic.Int64
 	store := fakeStore{next: func(context.Context) (int64, error) { return visits.Add(1), nil }}
 	cfg := defaultConfig()
-	handler := newServer(cfg, newLogger(cfg, io.Discard), store).http.Handler
+	handler := serverWith(cfg, io.Discard, store).http.Handler
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
 	if err != nil {
 		b.Fatal(err)

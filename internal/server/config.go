@@ -17,18 +17,23 @@ import (
 //	REDIS_PORT        6379     1 to 65535
 //	LISTEN_ADDR       :5002    host:port to listen on; port 0 takes a free one
 //	PORT                       1 to 65535, short for LISTEN_ADDR=:PORT, which wins over it
+//	METRICS_ADDR      :9102    host:port that answers /metrics; off for none
 //	LOG_LEVEL         info     debug, info, warn or error; debug adds the probes
-//	COUNT_TIMEOUT     2s       100ms to 30s, the longest a /count takes before it is a 503
+//	COUNT_TIMEOUT     5s       100ms to 30s, the longest a /count waits for Redis before it is a 503
 //	SHUTDOWN_TIMEOUT  900ms    10ms to 60s, the time in-flight requests get to end
-//	REDIS_POOL_SIZE   32       1 to 1000, the most connections to Redis at a time
+//	REDIS_POOL_SIZE   8        1 to 1000, the most connections to Redis at a time
 type Config struct {
 	RedisHost       string
 	RedisPort       int
 	ListenAddr      string
+	MetricsAddr     string // "" for none
 	LogLevel        slog.Level
 	CountTimeout    time.Duration
 	ShutdownTimeout time.Duration
 	RedisPoolSize   int
+
+	// What the program brings along, which is not in the environment.
+	Version string // for /metrics
 }
 
 // RedisAddr is the Redis server's host:port.
@@ -43,10 +48,11 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	cfg := Config{
 		RedisHost:       read(&e, "REDIS_HOST", "redis", "a host name or an IP address", parseHost),
 		RedisPort:       read(&e, "REDIS_PORT", "6379", "a port number, 1 to 65535", intWithin(1, 65535)),
+		MetricsAddr:     read(&e, "METRICS_ADDR", ":9102", "host:port, the port 0 to 65535, or off", parseMetricsAddr),
 		LogLevel:        read(&e, "LOG_LEVEL", "info", "debug, info, warn or error", parseLevel),
-		CountTimeout:    read(&e, "COUNT_TIMEOUT", "2s", "a duration, 100ms to 30s", durationWithin(100*time.Millisecond, 30*time.Second)),
+		CountTimeout:    read(&e, "COUNT_TIMEOUT", "5s", "a duration, 100ms to 30s", durationWithin(100*time.Millisecond, 30*time.Second)),
 		ShutdownTimeout: read(&e, "SHUTDOWN_TIMEOUT", "900ms", "a duration, 10ms to 60s", durationWithin(10*time.Millisecond, time.Minute)),
-		RedisPoolSize:   read(&e, "REDIS_POOL_SIZE", "32", "a number, 1 to 1000", intWithin(1, 1000)),
+		RedisPoolSize:   read(&e, "REDIS_POOL_SIZE", "8", "a number, 1 to 1000", intWithin(1, 1000)),
 	}
 	// PORT is checked even where LISTEN_ADDR wins: a wrong value is never silently ignored.
 	port := read(&e, "PORT", "5002", "a port number, 1 to 65535", intWithin(1, 65535))
@@ -108,6 +114,13 @@ func parseListenAddr(text string) (string, bool) {
 		}
 	}
 	return text, true
+}
+
+func parseMetricsAddr(text string) (string, bool) {
+	if text == "off" {
+		return "", true
+	}
+	return parseListenAddr(text)
 }
 
 // parseLevel takes four words only: slog's own parser also takes "info+3", which nobody means.

@@ -11,8 +11,8 @@ import (
 
 func defaultConfig() Config {
 	return Config{
-		RedisHost: "redis", RedisPort: 6379, ListenAddr: ":5002", LogLevel: slog.LevelInfo,
-		CountTimeout: 2 * time.Second, ShutdownTimeout: 900 * time.Millisecond, RedisPoolSize: 32,
+		RedisHost: "redis", RedisPort: 6379, ListenAddr: ":5002", MetricsAddr: ":9102", LogLevel: slog.LevelInfo,
+		CountTimeout: 5 * time.Second, ShutdownTimeout: 900 * time.Millisecond, RedisPoolSize: 8,
 	}
 }
 
@@ -28,6 +28,8 @@ func TestConfigFromEnv(t *testing.T) {
 		"LISTEN_ADDR":              {[]string{"LISTEN_ADDR", "127.0.0.1:0"}, func(c *Config) { c.ListenAddr = "127.0.0.1:0" }},
 		"LISTEN_ADDR on IPv6":      {[]string{"LISTEN_ADDR", "[::1]:80"}, func(c *Config) { c.ListenAddr = "[::1]:80" }},
 		"LISTEN_ADDR wins":         {[]string{"LISTEN_ADDR", ":1", "PORT", "2"}, func(c *Config) { c.ListenAddr = ":1" }},
+		"METRICS_ADDR":             {[]string{"METRICS_ADDR", "127.0.0.1:0"}, func(c *Config) { c.MetricsAddr = "127.0.0.1:0" }},
+		"METRICS_ADDR off":         {[]string{"METRICS_ADDR", "off"}, func(c *Config) { c.MetricsAddr = "" }},
 		"LOG_LEVEL":                {[]string{"LOG_LEVEL", "debug"}, func(c *Config) { c.LogLevel = slog.LevelDebug }},
 		"LOG_LEVEL in capitals":    {[]string{"LOG_LEVEL", "ERROR"}, func(c *Config) { c.LogLevel = slog.LevelError }},
 		"timeouts, smallest":       {[]string{"COUNT_TIMEOUT", "100ms", "SHUTDOWN_TIMEOUT", "10ms"}, func(c *Config) { c.CountTimeout, c.ShutdownTimeout = 100*time.Millisecond, 10*time.Millisecond }},
@@ -63,6 +65,8 @@ func TestConfigFromEnvRefuses(t *testing.T) {
 		{"LISTEN_ADDR", "5002", "host:port, the port 0 to 65535"},
 		{"LISTEN_ADDR", ":http", "host:port, the port 0 to 65535"},
 		{"LISTEN_ADDR", "a b:80", "host:port, the port 0 to 65535"},
+		{"METRICS_ADDR", "9102", "host:port, the port 0 to 65535, or off"},
+		{"METRICS_ADDR", "OFF", "host:port, the port 0 to 65535, or off"},
 		{"LOG_LEVEL", "info+3", "debug, info, warn or error"},
 		{"COUNT_TIMEOUT", "99ms", "a duration, 100ms to 30s"},
 		{"COUNT_TIMEOUT", "31s", "a duration, 100ms to 30s"},
@@ -86,7 +90,7 @@ func TestConfigFromEnvRefuses(t *testing.T) {
 }
 
 func TestConfigFromEnvReportsAllAtOnce(t *testing.T) {
-	names := []string{"REDIS_HOST", "REDIS_PORT", "PORT", "LISTEN_ADDR", "LOG_LEVEL", "COUNT_TIMEOUT", "SHUTDOWN_TIMEOUT", "REDIS_POOL_SIZE"}
+	names := []string{"REDIS_HOST", "REDIS_PORT", "PORT", "LISTEN_ADDR", "METRICS_ADDR", "LOG_LEVEL", "COUNT_TIMEOUT", "SHUTDOWN_TIMEOUT", "REDIS_POOL_SIZE"}
 	_, err := ConfigFromEnv(func(string) string { return "no good" })
 	if err == nil {
 		t.Fatal("accepted")
@@ -99,11 +103,11 @@ func TestConfigFromEnvReportsAllAtOnce(t *testing.T) {
 }
 
 func FuzzConfigFromEnv(f *testing.F) {
-	f.Add("redis", "6379", ":5002", "5002", "info", "2s", "900ms", "32")
-	f.Add("::1", "0", "[::]:1", "x", "warn", "1h", "-1s", "1001")
-	f.Fuzz(func(t *testing.T, host, redisPort, addr, port, level, count, shutdown, pool string) {
+	f.Add("redis", "6379", ":5002", "5002", ":9102", "info", "2s", "900ms", "32")
+	f.Add("::1", "0", "[::]:1", "x", "off", "warn", "1h", "-1s", "1001")
+	f.Fuzz(func(t *testing.T, host, redisPort, addr, port, metrics, level, count, shutdown, pool string) {
 		cfg, err := ConfigFromEnv(envOf("REDIS_HOST", host, "REDIS_PORT", redisPort, "LISTEN_ADDR", addr, "PORT", port,
-			"LOG_LEVEL", level, "COUNT_TIMEOUT", count, "SHUTDOWN_TIMEOUT", shutdown, "REDIS_POOL_SIZE", pool))
+			"METRICS_ADDR", metrics, "LOG_LEVEL", level, "COUNT_TIMEOUT", count, "SHUTDOWN_TIMEOUT", shutdown, "REDIS_POOL_SIZE", pool))
 		if err != nil {
 			if cfg != (Config{}) {
 				t.Errorf("a configuration beside an error: %+v", cfg)
@@ -118,6 +122,9 @@ func FuzzConfigFromEnv(f *testing.F) {
 		}
 		if _, ok := parseListenAddr(cfg.ListenAddr); !ok {
 			t.Errorf("cannot listen on %q", cfg.ListenAddr)
+		}
+		if _, ok := parseListenAddr(cfg.MetricsAddr); !ok && cfg.MetricsAddr != "" {
+			t.Errorf("cannot listen on %q for /metrics", cfg.MetricsAddr)
 		}
 	})
 }

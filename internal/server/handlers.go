@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/visits"
 )
 
 const (
@@ -41,10 +43,9 @@ type pinger interface {
 
 // routes is what the web tier answers.
 type routes struct {
-	counter      counter
-	pinger       pinger
-	countTimeout time.Duration
-	log          *slog.Logger
+	counter counter
+	pinger  pinger
+	log     *slog.Logger
 }
 
 // mux has GET patterns, which take HEAD as well and answer other methods with 405 and Allow.
@@ -69,10 +70,8 @@ func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
 		text(w, http.StatusMethodNotAllowed, []byte("Method Not Allowed"))
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), rt.countTimeout)
-	defer cancel()
 	begin := time.Now()
-	n, err := rt.counter.Next(ctx)
+	n, err := rt.counter.Next(r.Context())
 	if rec, ok := w.(*recorder); ok { // it is, but in tests of the routes alone
 		rec.counted, rec.visit, rec.counting = true, n, time.Since(begin)
 	}
@@ -88,11 +87,11 @@ func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
 }
 
 // countFailed maps the error of a count to a response. Why Redis is away is logged by the store,
-// once, and not told to visitors.
+// once, and not told to visitors. A 503 comes after COUNT_TIMEOUT, or at once when the queue is full.
 func (rt *routes) countFailed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, errNotANumber):
-		rt.log.Error("cannot count", "error", err.Error(), "fix", "reset the counter: SET "+visitsKey+" 0",
+	case errors.Is(err, visits.ErrNotANumber):
+		rt.log.Error("cannot count", "error", err.Error(), "fix", "reset the counter: SET "+visits.Key+" 0",
 			"request_id", w.Header().Get(requestIDHeader))
 		text(w, http.StatusInternalServerError,
 			[]byte("The visit counter holds something that is not a number. Please ask the operator to reset it."))
@@ -117,7 +116,7 @@ func (rt *routes) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := rt.pinger.Ping(ctx); err != nil {
-		text(w, http.StatusServiceUnavailable, []byte("not ready: redis: "+reason(err)))
+		text(w, http.StatusServiceUnavailable, []byte("not ready: redis: "+visits.Reason(err)))
 		return
 	}
 	text(w, http.StatusOK, []byte("ready"))

@@ -98,8 +98,11 @@ func TestCountOfAKeyThatIsNotANumber(t *testing.T) {
 		},
 		"overflow": func(t *testing.T) string {
 			return fakeRedis(t, func(cmd []string) (string, error) {
-				if cmd[0] == "INCR" {
-					return "-ERR increment or decrement would overflow\r\n", nil
+				switch cmd[0] {
+				case "EVAL": // registering
+					return "$-1\r\n", nil
+				case "EVALSHA":
+					return "-ERR increment or decrement would overflow script: 0\r\n", nil
 				}
 				return "-ERR unknown command\r\n", nil
 			})
@@ -158,7 +161,7 @@ func TestClientThatLeavesIsNotAFailure(t *testing.T) {
 // defaultOnLoopback is for sites with a fake store.
 func defaultOnLoopback() Config {
 	cfg := defaultConfig()
-	cfg.ListenAddr = "127.0.0.1:0"
+	cfg.ListenAddr, cfg.MetricsAddr = "127.0.0.1:0", ""
 	cfg.CountTimeout = 5 * time.Second
 	return cfg
 }

@@ -41,7 +41,7 @@ func configFor(t testing.TB, redisAddr string, pairs ...string) Config {
 		t.Fatal(err)
 	}
 	cfg, err := ConfigFromEnv(envOf(append(pairs,
-		"REDIS_HOST", host, "REDIS_PORT", port, "LISTEN_ADDR", "127.0.0.1:0")...))
+		"REDIS_HOST", host, "REDIS_PORT", port, "LISTEN_ADDR", "127.0.0.1:0", "METRICS_ADDR", "127.0.0.1:0")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func freeAddr(t testing.TB) string {
 type site struct {
 	t      testing.TB
 	server *Server
-	log    *logBuffer
+	log    *logBuf
 	client *http.Client
 	cancel context.CancelFunc
 	done   chan error
@@ -73,11 +73,12 @@ type site struct {
 // startSite serves cfg with the real store, or with b if it is not nil.
 func startSite(t testing.TB, cfg Config, b backend) *site {
 	t.Helper()
-	s := &site{t: t, log: &logBuffer{}, done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
+	s := &site{t: t, log: &logBuf{}, done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
 	if b == nil {
 		s.server = New(cfg, s.log)
+		s.log.flush = s.server.flushLog
 	} else {
-		s.server = newServer(cfg, newLogger(cfg, s.log), b)
+		s.server = serverWith(cfg, s.log, b)
 	}
 	if err := s.server.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -149,21 +150,32 @@ func waitFor(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+// serverWith is a server with a store of the test's own.
+func serverWith(cfg Config, log io.Writer, b backend) *Server {
+	s := newServer(cfg, newLogger(cfg, log))
+	s.use(b)
+	return s
 }
 
-func (b *logBuffer) Write(p []byte) (int, error) {
+// logBuf is a log that can be read while it is written.
+type logBuf struct {
+	flush func() // of the server's own buffer, if any
+	mu    sync.Mutex
+	buf   bytes.Buffer
+}
+
+func (b *logBuf) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
 }
 
 // lines is the log with the given message. It fails the test where a line is not JSON.
-func (b *logBuffer) lines(t testing.TB, msg string) []map[string]any {
+func (b *logBuf) lines(t testing.TB, msg string) []map[string]any {
 	t.Helper()
+	if b.flush != nil {
+		b.flush()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var found []map[string]any

@@ -28,6 +28,7 @@ type front struct {
 	next     http.Handler
 	log      *slog.Logger
 	inFlight *atomic.Int64
+	observe  func(pattern string, code int, took time.Duration)
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +44,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if cause != nil {
 			f.panicked(rec, id, cause)
 		}
-		f.access(rec, r, id, start)
+		took := time.Since(start)
+		f.observe(r.Pattern, rec.code(), took)
+		f.access(rec, r, id, took)
 		// A response that had begun cannot become a 500. Aborting the connection
 		// at least keeps the client from taking half of it for the whole.
 		if cause != nil && (aborts(cause) || !rec.answeredPanic) {
@@ -83,7 +86,7 @@ func (f *front) panicked(rec *recorder, id string, cause any) {
 
 // access writes the request's one line. Probes come every few seconds for as long
 // as the container lives, so they are shown at debug only.
-func (f *front) access(rec *recorder, r *http.Request, id string, start time.Time) {
+func (f *front) access(rec *recorder, r *http.Request, id string, took time.Duration) {
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 		level = slog.LevelDebug
@@ -96,7 +99,7 @@ func (f *front) access(rec *recorder, r *http.Request, id string, start time.Tim
 		slog.String("method", clip(r.Method)),
 		slog.String("path", clip(r.URL.Path)),
 		slog.Int("status", rec.code()),
-		milliseconds("duration_ms", time.Since(start)),
+		milliseconds("duration_ms", took),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("remote", r.RemoteAddr),
 	}

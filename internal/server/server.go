@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/visits"
 )
 
 const (
@@ -31,10 +33,16 @@ const (
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
-	http     *http.Server
+	flushLog func()
 	backend  backend
-	listener net.Listener
 	inFlight atomic.Int64
+
+	http     *http.Server
+	listener net.Listener
+
+	metrics         *metrics
+	metricsServer   *http.Server
+	metricsListener net.Listener // nil where METRICS_ADDR is off
 }
 
 // backend is the store behind the routes, which the server closes at its end.
@@ -58,38 +66,59 @@ func Run(ctx context.Context, cfg Config, log io.Writer) error {
 
 // New makes a server. Nothing is opened before Listen, and Redis is dialed by the first request.
 func New(cfg Config, log io.Writer) *Server {
-	logger := newLogger(cfg, log)
-	return newServer(cfg, logger, newRedisStore(cfg, logger))
+	buffer := newLogBuffer(log)
+	s := newServer(cfg, newLogger(cfg, buffer))
+	s.flushLog = buffer.Flush
+	s.use(visits.Open(visits.Options{
+		Addr: cfg.RedisAddr(), Timeout: cfg.CountTimeout, PoolSize: cfg.RedisPoolSize,
+	}, s.log, s.metrics.registry))
+	return s
 }
 
 func newLogger(cfg Config, out io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel}))
 }
 
-func newServer(cfg Config, log *slog.Logger, b backend) *Server {
-	s := &Server{cfg: cfg, log: log, backend: b}
-	r := &routes{counter: b, pinger: b, countTimeout: cfg.CountTimeout, log: log}
-	s.http = &http.Server{
-		Handler:           &front{next: r.mux(), log: log, inFlight: &s.inFlight},
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      cfg.CountTimeout + writeMargin,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+func newServer(cfg Config, log *slog.Logger) *Server {
+	s := &Server{cfg: cfg, log: log, flushLog: func() {}}
+	s.metrics = newMetrics(cfg.Version, func() float64 { return float64(s.inFlight.Load()) })
+	s.metricsServer = newMetricsServer(s.metrics)
 	return s
 }
 
-// Listen opens the listening socket. It stands alone so that a bind error is reported
+// use gives the server its store.
+func (s *Server) use(b backend) {
+	s.backend = b
+	r := &routes{counter: b, pinger: b, log: s.log}
+	s.http = &http.Server{
+		Handler:           &front{next: r.mux(), log: s.log, inFlight: &s.inFlight, observe: s.metrics.observe},
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      s.cfg.CountTimeout + writeMargin,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// Listen opens the listening sockets. It stands alone so that a bind error is reported
 // to the caller before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.ListenAddr)
+	var open net.ListenConfig
+	ln, err := open.Listen(ctx, "tcp", s.cfg.ListenAddr)
 	if err != nil {
 		return fmt.Errorf("listening on %q (LISTEN_ADDR or PORT sets another address): %w", s.cfg.ListenAddr, err)
 	}
+	if s.cfg.MetricsAddr != "" {
+		s.metricsListener, err = open.Listen(ctx, "tcp", s.cfg.MetricsAddr)
+		if err != nil {
+			ln.Close()
+			return fmt.Errorf("listening on %q for /metrics (METRICS_ADDR sets another address, or off): %w", s.cfg.MetricsAddr, err)
+		}
+	}
 	s.listener = ln
-	s.log.Info("listening", "addr", ln.Addr().String(), "redis", s.cfg.RedisAddr())
+	s.log.Info("listening", "addr", ln.Addr().String(), "metrics", s.MetricsAddr(), "redis", s.cfg.RedisAddr())
+	s.flushLog()
 	return nil
 }
 
@@ -97,24 +126,36 @@ func (s *Server) Listen(ctx context.Context) error {
 // It is valid after Listen.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// MetricsAddr is the host:port that answers /metrics, "" where there is none. It is valid after Listen.
+func (s *Server) MetricsAddr() string {
+	if s.metricsListener == nil {
+		return ""
+	}
+	return s.metricsListener.Addr().String()
+}
+
 // Serve answers requests until ctx is done, then drains for at most SHUTDOWN_TIMEOUT. It returns
-// nil after a clean drain and an error when requests had to be cut. It closes the listener and
+// nil after a clean drain and an error when requests had to be cut. It closes the listeners and
 // the connections to Redis; a Server serves once.
 func (s *Server) Serve(ctx context.Context) error {
-	served := make(chan error, 1)
+	defer s.flushLog()
+	failed := make(chan error, 2)
 	var serving sync.WaitGroup
-	serving.Go(func() { served <- s.http.Serve(s.listener) })
-
-	select {
-	case err := <-served: // before any Shutdown this is never http.ErrServerClosed
-		_ = s.backend.Close()
-		return fmt.Errorf("serving on %q: %w", s.Addr(), err)
-	case <-ctx.Done():
+	serving.Go(func() { failed <- s.http.Serve(s.listener) })
+	if s.metricsListener != nil {
+		serving.Go(func() { failed <- s.metricsServer.Serve(s.metricsListener) })
 	}
-	err := s.drain(ctx)
+	var err error
+	select {
+	case err = <-failed: // before any Shutdown this is never http.ErrServerClosed
+		err = fmt.Errorf("serving on %q: %w", s.Addr(), err)
+		_ = s.http.Close()
+	case <-ctx.Done():
+		err = s.drain(ctx)
+	}
+	_ = s.metricsServer.Close()
 	serving.Wait()
-	// Last, because draining requests still count. For requests that were cut it is what ends them:
-	// it closes the connections on which they wait.
+	// Last, because draining requests still count. For requests that were cut it is what ends them.
 	_ = s.backend.Close()
 	s.log.Info("stopped")
 	return err

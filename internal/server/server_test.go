@@ -112,7 +112,7 @@ func TestDrainWithASilentConnection(t *testing.T) {
 func TestRun(t *testing.T) {
 	cfg := configFor(t, startRedis(t).Addr())
 	cfg.ListenAddr = freeAddr(t)
-	log := &logBuffer{}
+	log := &logBuf{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, cfg, log) }()
@@ -135,15 +135,16 @@ func TestBindError(t *testing.T) {
 	}
 	defer ln.Close()
 	cfg := defaultConfig()
+	cfg.MetricsAddr = ""
 	cfg.ListenAddr = ln.Addr().String()
-	err = Run(t.Context(), cfg, &logBuffer{})
+	err = Run(t.Context(), cfg, &logBuf{})
 	if err == nil || !strings.HasPrefix(err.Error(), `listening on "`+cfg.ListenAddr+`" `) {
 		t.Errorf("Run: %v", err)
 	}
 }
 
 func TestServeReportsAListenerThatFails(t *testing.T) {
-	s := newServer(defaultOnLoopback(), newLogger(defaultConfig(), &logBuffer{}), fakeStore{})
+	s := serverWith(defaultOnLoopback(), &logBuf{}, fakeStore{})
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestServeReportsAListenerThatFails(t *testing.T) {
 func TestTimeoutsFitTogether(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.CountTimeout = 30 * time.Second
-	s := newServer(cfg, newLogger(cfg, &logBuffer{}), fakeStore{})
+	s := serverWith(cfg, &logBuf{}, fakeStore{})
 	if s.http.IdleTimeout <= 60*time.Second {
 		t.Errorf("IdleTimeout %s", s.http.IdleTimeout)
 	}
