@@ -30,7 +30,7 @@ func newServeCmd(a *app) *cobra.Command {
 				return server.Check(cmd.Context(), config.ListenAddr, "/healthz")
 			}
 			config.Version = version
-			debug.SetGCPercent(longLived)
+			debug.SetGCPercent(webTier)
 			return server.Run(cmd.Context(), config, a.Out)
 		},
 	}

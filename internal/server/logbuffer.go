@@ -10,7 +10,7 @@ const (
 	// logBytes are gathered before they are written: one system call, and one wake-up of who reads the log, for some thirty lines.
 	logBytes = 8 << 10
 	// logDelay is the longest that a line waits. A process that is killed loses at most that much of its log.
-	logDelay = 100 * time.Millisecond
+	logDelay = 50 * time.Millisecond
 )
 
 // logBuffer gathers what the logger writes, whole lines at a time.

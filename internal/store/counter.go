@@ -14,8 +14,9 @@ import (
 const (
 	// VisitsKey holds the number of visits counted since the last reset, as the web tier increments it.
 	VisitsKey = "visits"
-	// UndoKey holds the number of visits that the last reset removed, until it is undone.
-	UndoKey = "visits:before-reset"
+	// UndoKey holds the number of visits that the last reset removed, until it is undone. The braces put it into the hash slot of
+	// VisitsKey.
+	UndoKey = "{visits}:before-reset"
 )
 
 var (
