@@ -211,14 +211,14 @@ func pause(ctx context.Context, d time.Duration) {
 
 // killer kills containers, one at a time. It is not for concurrent use.
 type killer struct {
-	t       *testing.T
-	project string
-	eng     *engine.Engine
-	random  *rand.Rand
-	names   []string
-	deck    []int // of names: each is killed before one is killed again
-	kills   map[string]int
-	n       int
+	t         *testing.T
+	project   string
+	eng       *engine.Engine
+	random    *rand.Rand
+	names     []string
+	deck      []int // of names: each is killed before one is killed again
+	kills     map[string]int
+	viaEngine map[string]bool // how each was killed last
 }
 
 func (s *exactStack) newKiller(seed uint64) *killer {
@@ -227,14 +227,15 @@ func (s *exactStack) newKiller(seed uint64) *killer {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = eng.Close() })
-	k := &killer{t: s.t, project: s.project, eng: eng, random: rand.New(rand.NewPCG(seed, 0)), kills: map[string]int{}}
+	k := &killer{t: s.t, project: s.project, eng: eng, random: rand.New(rand.NewPCG(seed, 0)), kills: map[string]int{}, viaEngine: map[string]bool{}}
 	for _, name := range []string{"web-1", "web-2", "web-3", "redis-1", "nginx-1"} {
 		k.names = append(k.names, s.project+"-"+name)
+		k.viaEngine[s.project+"-"+name] = k.random.IntN(2) == 0
 	}
 	return k
 }
 
-// killOne kills a container chosen at random, in turn through the engine and as a crash of its process. The first it starts again after
+// killOne kills a container chosen at random, each in turn through the engine and as a crash of its process. The first it starts again after
 // a moment, since the engine leaves alone what was killed through it; the second the engine restarts.
 func (k *killer) killOne() {
 	if len(k.deck) == 0 {
@@ -248,7 +249,7 @@ func (k *killer) killOne() {
 	defer cancel()
 	how := "crash"
 	var err error
-	if k.n++; k.n%2 == 0 {
+	if k.viaEngine[name] = !k.viaEngine[name]; k.viaEngine[name] {
 		how = "engine"
 		err = k.eng.ContainerKill(ctx, name, "SIGKILL")
 	} else {
