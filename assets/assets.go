@@ -1,4 +1,4 @@
-// Package assets holds the embedded stack: its Compose file, nginx.conf and Dockerfile, as a person would write them.
+// Package assets holds the embedded stack: its Compose file, nginx.conf, Dockerfile and web page, as a person would write them.
 package assets
 
 import "embed"
@@ -7,3 +7,8 @@ import "embed"
 //
 //go:embed compose.yaml nginx.conf Dockerfile
 var FS embed.FS
+
+// Page is the template of the web page that browsers get.
+//
+//go:embed page.html
+var Page string

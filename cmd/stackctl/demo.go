@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/demo"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
@@ -67,7 +68,7 @@ func (a *app) demo(ctx context.Context, o *demoOptions) error {
 		return err
 	}
 	debug.SetGCPercent(longLived)
-	d, err := demo.Start(ctx, demo.Options{Port: o.port, Replicas: o.replicas})
+	d, err := demo.Start(ctx, demo.Options{Port: o.port, Replicas: o.replicas, Page: assets.Page})
 	if err != nil {
 		return err
 	}

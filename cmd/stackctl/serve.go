@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/server"
 )
 
@@ -29,7 +30,7 @@ func newServeCmd(a *app) *cobra.Command {
 			if check {
 				return server.Check(cmd.Context(), config.ListenAddr, "/healthz")
 			}
-			config.Version = version
+			config.Version, config.Page = version, assets.Page
 			debug.SetGCPercent(webTier)
 			return server.Run(cmd.Context(), config, a.Out)
 		},

@@ -29,8 +29,9 @@ const MaxReplicas = 16
 
 // Options say how to start.
 type Options struct {
-	Port     int // on 127.0.0.1; 0 takes a free one
-	Replicas int // of the web tier; 0 means 2
+	Port     int    // on 127.0.0.1; 0 takes a free one
+	Replicas int    // of the web tier; 0 means 2
+	Page     string // what browsers get: server.Config.Page
 
 	// Clock is what states, events and log lines are stamped with; nil means time.Now.
 	Clock func() time.Time
@@ -57,6 +58,7 @@ type Stack struct {
 	clock      func() time.Time
 	usageEvery time.Duration
 	replicas   int
+	page       string
 	life       context.Context // ends with Close
 	end        context.CancelFunc
 	journal    *journal
@@ -89,7 +91,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, fmt.Errorf("starting %d replicas: use 1 to %d", o.Replicas, MaxReplicas)
 	}
 	s := &Stack{
-		clock: o.Clock, usageEvery: o.UsageEvery, replicas: o.Replicas, journal: newJournal(o.Clock), busy: make(chan struct{}, 1),
+		clock: o.Clock, usageEvery: o.UsageEvery, replicas: o.Replicas, page: o.Page, journal: newJournal(o.Clock), busy: make(chan struct{}, 1),
 		watchers: map[*watcher]struct{}{},
 	}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))

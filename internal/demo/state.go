@@ -46,7 +46,7 @@ func (s *Stack) ensure(service string, number int) *unit {
 		s.proxy.log = u.out
 		u.tier, u.meter = s.proxy, &s.proxy.meter
 	default:
-		w := &webTier{redis: s.redis, log: u.out, upstream: fmt.Sprintf("192.0.2.%d:%d", address, webPort)}
+		w := &webTier{redis: s.redis, log: u.out, page: s.page, upstream: fmt.Sprintf("192.0.2.%d:%d", address, webPort)}
 		u.tier, u.meter = w, &w.meter
 	}
 	s.update(func() {

@@ -26,6 +26,7 @@ const (
 type webTier struct {
 	redis    *redisTier
 	log      io.Writer
+	page     string
 	upstream string // the host:port that the access log names; not where it listens
 	meter    meter
 
@@ -55,10 +56,13 @@ func (w *webTier) start(life context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting a web tier: reading the port of Redis: %w", err)
 	}
-	s := server.New(server.Config{
+	s, err := server.New(server.Config{
 		RedisHost: host, RedisPort: number, ListenAddr: "127.0.0.1:0", LogLevel: slog.LevelInfo,
-		CountTimeout: 5 * time.Second, ShutdownTimeout: drainLimit, RedisPoolSize: poolSize,
+		CountTimeout: 5 * time.Second, ShutdownTimeout: drainLimit, RedisPoolSize: poolSize, Page: w.page,
 	}, w.log)
+	if err != nil {
+		return fmt.Errorf("starting a web tier: %w", err)
+	}
 	if err := s.Listen(life); err != nil {
 		return err
 	}

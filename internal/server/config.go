@@ -34,6 +34,7 @@ type Config struct {
 
 	// What the program brings along, which is not in the environment.
 	Version string // for /metrics
+	Page    string // the template of the page for browsers; "" for none
 }
 
 // RedisAddr is the Redis server's host:port.

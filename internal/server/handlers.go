@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"stackctl.dev/stackctl/internal/server/live"
 	"stackctl.dev/stackctl/internal/server/visits"
 )
 
@@ -28,6 +29,7 @@ const (
 var (
 	textPlain = []string{"text/plain; charset=utf-8"}
 	noStore   = []string{"no-store"}
+	accept    = []string{"Accept"}
 )
 
 // counter gives every caller the next number of the visits, each number once.
@@ -45,6 +47,7 @@ type pinger interface {
 type routes struct {
 	counter counter
 	pinger  pinger
+	page    *live.Page // nil for none
 	log     *slog.Logger
 }
 
@@ -53,13 +56,24 @@ type routes struct {
 func (rt *routes) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", rt.index)
+	if rt.page != nil {
+		mux.HandleFunc("GET /events", rt.page.Events)
+	}
 	mux.HandleFunc("/count", rt.count)
 	mux.HandleFunc("GET /healthz", rt.healthz)
 	mux.HandleFunc("GET /readyz", rt.readyz)
 	return mux
 }
 
-func (rt *routes) index(w http.ResponseWriter, _ *http.Request) {
+// index is a page for browsers, and the same sentence alone for everybody else.
+func (rt *routes) index(w http.ResponseWriter, r *http.Request) {
+	if rt.page != nil {
+		w.Header()["Vary"] = accept
+		if live.WantsHTML(r) {
+			rt.page.Index(w, r)
+			return
+		}
+	}
 	text(w, http.StatusOK, []byte(welcome))
 }
 

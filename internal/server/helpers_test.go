@@ -75,7 +75,10 @@ func startSite(t testing.TB, cfg Config, b backend) *site {
 	t.Helper()
 	s := &site{t: t, log: &logBuf{}, done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
 	if b == nil {
-		s.server = New(cfg, s.log)
+		var err error
+		if s.server, err = New(cfg, s.log); err != nil {
+			t.Fatal(err)
+		}
 		s.log.flush = s.server.flushLog
 	} else {
 		s.server = serverWith(cfg, s.log, b)

@@ -23,7 +23,10 @@ type logBuffer struct {
 
 func newLogBuffer(out io.Writer) *logBuffer {
 	b := &logBuffer{out: out, lines: make([]byte, 0, logBytes)}
+	b.mu.Lock()
+	defer b.mu.Unlock() // the timer's function must not run before there is a timer
 	b.timer = time.AfterFunc(logDelay, b.Flush)
+	b.timer.Stop()
 	return b
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stackctl.dev/stackctl/internal/server/live"
 	"stackctl.dev/stackctl/internal/server/visits"
 )
 
@@ -35,6 +36,7 @@ type Server struct {
 	log      *slog.Logger
 	flushLog func()
 	backend  backend
+	page     *live.Page // nil for none
 	inFlight atomic.Int64
 
 	http     *http.Server
@@ -57,22 +59,33 @@ type backend interface {
 // the default SHUTDOWN_TIMEOUT is within a second. Redis need not be there: neither at the
 // start nor later.
 func Run(ctx context.Context, cfg Config, log io.Writer) error {
-	s := New(cfg, log)
+	s, err := New(cfg, log)
+	if err != nil {
+		return err
+	}
 	if err := s.Listen(ctx); err != nil {
 		return err
 	}
 	return s.Serve(ctx)
 }
 
-// New makes a server. Nothing is opened before Listen, and Redis is dialed by the first request.
-func New(cfg Config, log io.Writer) *Server {
+// New makes a server. Nothing is opened before Listen, and Redis is dialed by the first request. It fails where the page is no
+// valid template.
+func New(cfg Config, log io.Writer) (*Server, error) {
 	buffer := newLogBuffer(log)
 	s := newServer(cfg, newLogger(cfg, buffer))
 	s.flushLog = buffer.Flush
-	s.use(visits.Open(visits.Options{
+	store := visits.Open(visits.Options{
 		Addr: cfg.RedisAddr(), Timeout: cfg.CountTimeout, PoolSize: cfg.RedisPoolSize,
-	}, s.log, s.metrics.registry))
-	return s
+	}, s.log, s.metrics.registry)
+	if cfg.Page != "" {
+		var err error
+		if s.page, err = live.New(store, []byte(cfg.Page), s.log); err != nil {
+			return nil, err
+		}
+	}
+	s.use(store)
+	return s, nil
 }
 
 func newLogger(cfg Config, out io.Writer) *slog.Logger {
@@ -89,7 +102,7 @@ func newServer(cfg Config, log *slog.Logger) *Server {
 // use gives the server its store.
 func (s *Server) use(b backend) {
 	s.backend = b
-	r := &routes{counter: b, pinger: b, log: s.log}
+	r := &routes{counter: b, pinger: b, page: s.page, log: s.log}
 	s.http = &http.Server{
 		Handler:           &front{next: r.mux(), log: s.log, inFlight: &s.inFlight, observe: s.metrics.observe},
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -98,6 +111,9 @@ func (s *Server) use(b backend) {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	if s.page != nil {
+		s.http.RegisterOnShutdown(s.page.Close) // its viewers would hold a drain up
 	}
 }
 
@@ -145,6 +161,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	if s.metricsListener != nil {
 		serving.Go(func() { failed <- s.metricsServer.Serve(s.metricsListener) })
 	}
+	polling, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	if s.page != nil {
+		serving.Go(func() { s.page.Run(polling) })
+	}
 	var err error
 	select {
 	case err = <-failed: // before any Shutdown this is never http.ErrServerClosed
@@ -154,6 +175,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		err = s.drain(ctx)
 	}
 	_ = s.metricsServer.Close()
+	stop()
 	serving.Wait()
 	// Last, because draining requests still count. For requests that were cut it is what ends them.
 	_ = s.backend.Close()

@@ -10,7 +10,7 @@ type access struct {
 	class    int // of the status; 0 for what is none
 	duration time.Duration
 	upstream []byte
-	probe    bool
+	aside    bool
 }
 
 var (
@@ -51,7 +51,10 @@ func parse(line []byte) (access, bool) {
 	}
 	a.duration = seconds(duration)
 	path, _, _ := bytes.Cut(uri, []byte{'?'})
-	a.probe = string(path) == "/healthz" || string(path) == "/readyz"
+	switch string(path) {
+	case "/healthz", "/readyz", "/events": // the last is open for as long as a browser looks at the page
+		a.aside = true
+	}
 	return a, true
 }
 

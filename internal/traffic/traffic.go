@@ -49,11 +49,11 @@ const maxUpstreams = 256
 // future is how far the engine's clock may be before ours.
 const future = 5 * time.Second
 
-// Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, is a probe of /healthz
-// or /readyz, or comes from before the window or from the future.
+// Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, asks for /healthz,
+// /readyz or /events, or comes from before the window or from the future.
 func (w *Window) Add(at time.Time, line []byte) bool {
 	a, ok := parse(line)
-	if !ok || a.probe {
+	if !ok || a.aside {
 		return false
 	}
 	now := time.Now()

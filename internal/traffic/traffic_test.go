@@ -25,13 +25,15 @@ func TestParse(t *testing.T) {
 		class    int
 		duration time.Duration
 		upstream string
-		probe    bool
+		aside    bool
 	}{
 		{line("/count", 200, "0.001", "10.0.0.2:5002"), true, 2, time.Millisecond, "10.0.0.2:5002", false},
 		{line("/count?a=b", 503, "1.250", "10.0.0.2:5002, 10.0.0.3:5002"), true, 5, 1250 * time.Millisecond, "10.0.0.3:5002", false},
 		{line("/", 499, "12.000", "-"), true, 4, 12 * time.Second, "", false},
 		{line("/healthz", 200, "0.000", ""), true, 2, 0, "", true},
 		{line("/readyz?x", 200, "0.000", ""), true, 2, 0, "", true},
+		{line("/events", 200, "600.000", "a:1"), true, 2, 10 * time.Minute, "a:1", true},
+		{line("/", 200, "0.002", "a:1 : b:1"), true, 2, 2 * time.Millisecond, "b:1", false}, // passed on after a refused connection
 		{line(`/\"status\":999,\"request_time\":9`, 200, "0.002", "a:1"), true, 2, 2 * time.Millisecond, "a:1", false},
 		{line("/", 0, "99999999999999", "a:1"), true, 0, longest, "a:1", false},
 		{[]byte("2026/11/25 12:00:00 [error] something"), false, 0, 0, "", false},
@@ -39,7 +41,7 @@ func TestParse(t *testing.T) {
 		{nil, false, 0, 0, "", false},
 	} {
 		a, ok := parse(c.line)
-		if ok != c.ok || ok && (a.class != c.class || a.duration != c.duration || string(a.upstream) != c.upstream || a.probe != c.probe) {
+		if ok != c.ok || ok && (a.class != c.class || a.duration != c.duration || string(a.upstream) != c.upstream || a.aside != c.aside) {
 			t.Errorf("%s: %v %+v", c.line, ok, a)
 		}
 	}

@@ -1,0 +1,128 @@
+// Package live is the page for people: the count, the visits per second and a chart, moved by server-sent events.
+package live
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idlePoll keeps the chart going while nobody watches, so that who comes sees the last minutes.
+	idlePoll = time.Second
+	busyPoll = 250 * time.Millisecond
+	// readTimeout bounds one read of the count. Readers have shorter deadlines of their own.
+	readTimeout = 2 * time.Second
+	// heartbeat is well below the 10 s after which nginx ends a response that is silent.
+	heartbeat = 4 * time.Second
+	// writeTimeout is how long a viewer may leave an event unread once the kernel's buffers are full.
+	writeTimeout = 5 * time.Second
+	maxViewers   = 2000
+)
+
+// Reader reads the number of visits without counting one.
+type Reader interface {
+	Visits(ctx context.Context) (int64, error)
+}
+
+// Page is the page and its stream of events. One poller, Run, feeds all viewers.
+type Page struct {
+	read     Reader
+	log      *slog.Logger
+	template *template.Template
+	policy   string // the Content-Security-Policy
+
+	current  atomic.Pointer[state]
+	viewers  atomic.Int64
+	closed   chan struct{}
+	closing  sync.Once
+	idle     time.Duration
+	busy     time.Duration
+	beat     time.Duration
+	patience time.Duration // writeTimeout, shorter in tests
+	limit    int64
+}
+
+// New makes a page of page, the source of an html/template with one inline style and one inline script.
+// It shows no count before Run has read one. It fails where the template is not valid.
+func New(read Reader, page []byte, log *slog.Logger) (*Page, error) {
+	t, err := template.New("page").Parse(string(page))
+	if err != nil {
+		return nil, fmt.Errorf("parsing the template of the page: %w", err)
+	}
+	p := &Page{
+		read: read, log: log, template: t, closed: make(chan struct{}),
+		idle: idlePoll, busy: busyPoll, beat: heartbeat, patience: writeTimeout, limit: maxViewers,
+	}
+	p.publish(track{status: starting}, time.Now())
+	html, err := p.current.Load().html()
+	if err != nil {
+		return nil, err
+	}
+	if p.policy, err = policy(html); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Run reads the count until ctx is done, four times a second while somebody watches, else once.
+// However many watch, nobody else reads it.
+func (p *Page) Run(ctx context.Context) {
+	t := track{status: starting}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		count, err := p.visits(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.report(t.status, err)
+		if now := time.Now(); t.observe(now, count, err) {
+			p.publish(t, now)
+		}
+		if p.viewers.Load() > 0 {
+			timer.Reset(p.busy)
+		} else {
+			timer.Reset(p.idle)
+		}
+	}
+}
+
+// Close ends the streams of all viewers, and those that come later at once. Their pages come again
+// by themselves, through nginx to a replica that still serves.
+func (p *Page) Close() { p.closing.Do(func() { close(p.closed) }) }
+
+func (p *Page) visits(ctx context.Context) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return p.read.Visits(ctx)
+}
+
+// report logs where reading begins to fail or works again, not every poll.
+func (p *Page) report(before string, err error) {
+	switch {
+	case err != nil && before != unavailable:
+		p.log.Warn("cannot read the count for the page", "error", err.Error())
+	case err == nil && before == unavailable:
+		p.log.Info("reading the count for the page again")
+	}
+}
+
+// publish makes t the state that viewers see, and wakes them. Only New and Run call it, one after the other.
+func (p *Page) publish(t track, now time.Time) {
+	s := &state{track: t, at: now, delta: t.event(nil), replaced: make(chan struct{})}
+	s.full = sync.OnceValue(func() []byte { return t.event(append([]rate{}, t.history...)) })
+	s.html = sync.OnceValues(func() ([]byte, error) { return p.render(s) })
+	if old := p.current.Swap(s); old != nil {
+		close(old.replaced)
+	}
+}

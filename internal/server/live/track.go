@@ -1,0 +1,121 @@
+package live
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	// samplePeriod and historySize make five minutes.
+	samplePeriod = time.Second
+	historySize  = 300
+)
+
+// What the page knows of the counter.
+const (
+	starting    = "starting"
+	live        = "live"
+	unavailable = "unavailable"
+)
+
+// rate is visits per second, to one decimal.
+type rate float64
+
+// gap is the rate of a second in which the count was not known.
+const gap rate = -1
+
+// track is the count over time. A copy of it stays as it is: observe never changes a history, but makes a new one.
+type track struct {
+	status  string
+	count   int64 // of the last read that worked
+	history []rate
+	samples int64 // ever taken: the number of the last one in history
+
+	base      int64     // the count at baseAt
+	baseAt    time.Time // the last sample with a count; zero where none was ever read
+	sampledAt time.Time
+}
+
+// known says whether a count was ever read.
+func (t *track) known() bool { return !t.baseAt.IsZero() }
+
+// last is the rate of the last second.
+func (t *track) last() rate {
+	if len(t.history) == 0 {
+		return gap
+	}
+	return t.history[len(t.history)-1]
+}
+
+// observe takes one read of the count, or the error of it, and says whether there is something new to see.
+func (t *track) observe(now time.Time, count int64, err error) bool {
+	status, before := t.status, t.count
+	if err != nil {
+		t.status = unavailable
+	} else {
+		t.status, t.count = live, count
+	}
+	sampled := t.sample(now)
+	return sampled || status != t.status || before != t.count
+}
+
+// sample adds the rate since the last sample, once a period.
+func (t *track) sample(now time.Time) bool {
+	if t.status == live && !t.known() { // a rate takes two counts
+		t.base, t.baseAt, t.sampledAt = t.count, now, now
+		return false
+	}
+	if now.Sub(t.sampledAt) < samplePeriod {
+		return false
+	}
+	r := gap
+	if t.status == live {
+		// After a time without Redis this is the mean of all of it.
+		r = rateOf(t.base, t.count, now.Sub(t.baseAt))
+		t.base, t.baseAt = t.count, now
+	}
+	t.sampledAt = now
+	t.samples++
+	keep := max(0, len(t.history)-historySize+1)
+	t.history = append(slices.Clone(t.history[keep:]), r)
+	return true
+}
+
+// rateOf is 0 where the counter was set back: how many visits came since is not known.
+func rateOf(from, to int64, took time.Duration) rate {
+	if to <= from {
+		return 0
+	}
+	n := uint64(to) - uint64(from) // right also where the signed difference overflows
+	return rate(math.Round(10*float64(n)/took.Seconds()) / 10)
+}
+
+// span gives the mean and the greatest rate of the history; false where it holds none.
+func (t *track) span() (mean, peak rate, ok bool) {
+	n := 0
+	for _, r := range t.history {
+		if r == gap {
+			continue
+		}
+		n++
+		mean += r
+		peak = max(peak, r)
+	}
+	if n == 0 {
+		return 0, 0, false
+	}
+	return mean / rate(n), peak, true
+}
+
+// top is the end of the chart's scale: 1, 2 or 5 times a power of ten, at least 1.
+func (t *track) top() float64 {
+	_, peak, _ := t.span()
+	step := math.Pow(10, math.Floor(math.Log10(max(1, float64(peak)))))
+	for _, n := range []float64{1, 2, 5} {
+		if n*step >= float64(peak) {
+			return n * step
+		}
+	}
+	return 10 * step
+}
