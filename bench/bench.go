@@ -49,6 +49,12 @@ func timed(f func(ctx context.Context) (time.Duration, error)) measure {
 
 // measureAll sets everything up, measures, and removes everything again.
 func measureAll(ctx context.Context, o options, progress io.Writer) (*report, error) {
+	counts := o.count != "no" && o.dash != "only"
+	if counts {
+		if err := needCountTools(); err != nil {
+			return nil, err
+		}
+	}
 	eng, err := engine.Connect(ctx, engine.Target{})
 	if err != nil {
 		return nil, err
@@ -68,13 +74,18 @@ func measureAll(ctx context.Context, o options, progress io.Writer) (*report, er
 		return nil, err
 	}
 	r := &report{bench: b}
-	if o.dash != "only" {
+	if o.dash != "only" && o.count != "only" {
 		if r, err = b.measureStack(ctx, binary); err != nil {
 			return nil, err
 		}
 	}
-	if o.dash != "no" {
+	if o.dash != "no" && o.count != "only" {
 		if r.dash, err = b.measureDash(ctx, binary); err != nil {
+			return nil, err
+		}
+	}
+	if counts {
+		if r.count, err = b.measureCount(ctx, binary); err != nil {
 			return nil, err
 		}
 	}

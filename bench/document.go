@@ -25,7 +25,7 @@ const readingIt = `## How to read it
 - On a machine that does other work at the same time, trust the multiples more than the numbers.
 `
 
-// document is docs/benchmarks.md.
+// document is docs/benchmarks.md without the sections that can be made alone.
 func (r *report) document() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Benchmarks\n\nMade by `%s` at commit %s. Made anew by `make bench BENCH_FLAGS='-o docs/benchmarks.md'`; not to be edited by hand.\n\n", r.command(), r.commit)
@@ -34,29 +34,33 @@ func (r *report) document() string {
 		fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
 	}
 	fmt.Fprintf(&s, "\n## Results\n\n%s\n%s\n%s", r.table(), r.footnotes(), readingIt)
-	if r.dash != nil {
-		s.WriteString("\n" + r.dash.section())
-	}
 	return s.String()
 }
 
-// write makes the document anew. A run that has measured only the dashboard replaces that section in the one there is,
-// and a run without the dashboard keeps it.
+// write makes the document anew. What this run has not measured stays as it is in the document there is.
 func (r *report) write(path string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("reading the document: %w", err)
 	}
-	rest, section := splitSection(string(old), dashTitle)
-	switch {
-	case len(r.contenders) > 0 && r.dash != nil:
-		rest, section = r.document(), ""
-	case r.dash != nil:
-		section = r.dash.section()
-	default:
+	rest, dash := splitSection(string(old), dashTitle)
+	rest, count := splitSection(rest, countTitle)
+	if len(r.contenders) > 0 {
 		rest = r.document()
 	}
-	return os.WriteFile(path, []byte(strings.TrimLeft(strings.TrimRight(rest, "\n")+"\n\n"+section, "\n")), 0o644)
+	if r.dash != nil {
+		dash = r.dash.section()
+	}
+	if r.count != nil {
+		count = r.count.section(r.command())
+	}
+	var parts []string
+	for _, part := range []string{rest, count, dash} {
+		if part = strings.Trim(part, "\n"); part != "" {
+			parts = append(parts, part+"\n")
+		}
+	}
+	return os.WriteFile(path, []byte(strings.Join(parts, "\n")), 0o644)
 }
 
 // splitSection takes a section with its title out of a document.

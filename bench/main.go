@@ -37,13 +37,17 @@ type options struct {
 	dashSeconds int
 	dashRate    int // lines a second
 	dashGrowth  bool
+
+	count        string // also, only or no
+	countSeconds int    // of one measurement
+	countRounds  int
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
 	o := options{args: args}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	flags.IntVar(&o.runs, "n", 5, "number of runs")
+	flags.IntVar(&o.runs, "n", 5, "number of runs; without it the counter has 3")
 	flags.StringVar(&o.stackctl, "stackctl", "bin/stackctl", "the stripped `binary` to measure")
 	flags.StringVar(&o.seed, "seed-stack", cmp.Or(os.Getenv("SEED_STACK"), "../shared/bench/seed-stack"), "`folder` of the seed's stack")
 	flags.StringVar(&o.out, "o", "", "also write the table, with all that is needed to read it, to this Markdown `file`")
@@ -52,6 +56,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.dashSeconds, "dash-seconds", 60, "how long the dashboard is watched in each row")
 	flags.IntVar(&o.dashRate, "dash-rate", 50_000, "lines a second of the flood")
 	flags.BoolVar(&o.dashGrowth, "dash-growth", false, "also watch the idle dashboard for 10 minutes")
+	flags.StringVar(&o.count, "count", "also", "measure the counter: `also`, only or no")
+	flags.IntVar(&o.countSeconds, "count-seconds", 3, "how long the counter is asked in one measurement")
 	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -59,9 +65,15 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	if flags.NArg() > 0 || o.runs < 1 {
 		return o, fmt.Errorf("checking arguments %q: give flags only, and -n of at least 1", args)
 	}
-	if !slices.Contains([]string{"also", "only", "no"}, o.dash) || o.dashSeconds < 1 || o.dashRate < 1 {
-		return o, fmt.Errorf("checking arguments %q: -dash is also, only or no; -dash-seconds and -dash-rate are at least 1", args)
+	if err := o.checkParts(); err != nil {
+		return o, err
 	}
+	o.countRounds = 3
+	flags.Visit(func(f *flag.Flag) {
+		if f.Name == "n" {
+			o.countRounds = o.runs
+		}
+	})
 	if *only == "" {
 		return o, nil
 	}
@@ -70,6 +82,21 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return o, fmt.Errorf("reading -only: %w", err)
 	}
 	return o, nil
+}
+
+// checkParts checks the flags about the parts that can be left out.
+func (o options) checkParts() error {
+	parts := []string{"also", "only", "no"}
+	if !slices.Contains(parts, o.dash) || o.dashSeconds < 1 || o.dashRate < 1 {
+		return fmt.Errorf("checking arguments %q: -dash is also, only or no; -dash-seconds and -dash-rate are at least 1", o.args)
+	}
+	if !slices.Contains(parts, o.count) || o.countSeconds < 1 {
+		return fmt.Errorf("checking arguments %q: -count is also, only or no; -count-seconds is at least 1", o.args)
+	}
+	if o.dash == "only" && o.count == "only" {
+		return fmt.Errorf("checking arguments %q: not both of -dash and -count can be only", o.args)
+	}
+	return nil
 }
 
 // run is the program as a function of its context, arguments and streams. It returns the exit code.

@@ -11,7 +11,8 @@ type report struct {
 	*bench
 	facts  []fact
 	commit string
-	dash   *report // the section about the dashboard, if that was measured
+	dash   *report   // the section about the dashboard, if that was measured
+	count  *counting // the section about the counter, if that was measured
 }
 
 // text is what goes to standard output: the machine, the table, the footnotes.
@@ -25,6 +26,9 @@ func (r *report) text() string {
 	}
 	if r.dash != nil {
 		fmt.Fprintf(&s, "\n%s\n%s", dashTitle, r.dash.text())
+	}
+	if r.count != nil {
+		fmt.Fprintf(&s, "\n%s\n", r.count.section(r.command()))
 	}
 	return s.String()
 }

@@ -42,10 +42,6 @@ func (b *bench) addSeeds(ctx context.Context, from *ours, tools []composeTool) e
 	if err != nil {
 		return err
 	}
-	files, err := b.seedFiles(ctx, images["redis"])
-	if err != nil {
-		return err
-	}
 	for i, tool := range tools {
 		c, err := b.add(seedName(tool), fmt.Sprintf("%sseed%d", projectPrefix, i), seedNote)
 		if err != nil {
@@ -54,12 +50,22 @@ func (b *bench) addSeeds(ctx context.Context, from *ours, tools []composeTool) e
 		if c == nil {
 			continue
 		}
-		b.setCompose(c, tool, program{
-			command: append(append(slices.Clone(tool.command), "-p", c.project), files...), dir: b.seed,
-			env: append(b.environment(), "REDIS_IMAGE="+images["redis"], "NGINX_IMAGE="+images["nginx"], fmt.Sprintf("SEED_PORT=%d", c.port)),
-		})
+		p, err := b.seedProgram(ctx, tool, images, c.project, c.port)
+		if err != nil {
+			return err
+		}
+		b.setCompose(c, tool, p)
 	}
 	return nil
+}
+
+// seedProgram is a Compose with the seed's stack, on stackctl's images of Redis and nginx.
+func (b *bench) seedProgram(ctx context.Context, tool composeTool, images map[string]string, project string, port int) (program, error) {
+	files, err := b.seedFiles(ctx, images["redis"])
+	return program{
+		command: append(append(slices.Clone(tool.command), "-p", project), files...), dir: b.seed,
+		env: append(b.environment(), "REDIS_IMAGE="+images["redis"], "NGINX_IMAGE="+images["nginx"], fmt.Sprintf("SEED_PORT=%d", port)),
+	}, err
 }
 
 func seedName(t composeTool) string { return t.name + ", the seed's stack" }

@@ -39,7 +39,7 @@ func TestIndex(t *testing.T) {
 	}
 	for _, want := range []string{
 		"<h1>Welcome to the CoderCo Container Challenge</h1>", `<data id="count" value="1234567">1,234,567</data>`,
-		`<dd id="rate">7.0</dd>`, "as of 03:04:05 UTC", `<span id="top">1,000</span>`, tr.summary(), tr.path(), `<html lang="en">`,
+		`<dd id="rate">7.0</dd>`, "as of 03:04:05 UTC", `<span id="top">600</span>`, tr.summary(), tr.path(), `<html lang="en">`,
 		`<noscript><meta http-equiv="refresh" content="5"></noscript>`,
 	} {
 		if !strings.Contains(page, want) {

@@ -108,11 +108,11 @@ func (t *track) span() (mean, peak rate, ok bool) {
 	return mean / rate(n), peak, true
 }
 
-// top is the end of the chart's scale: 1, 2 or 5 times a power of ten, at least 1.
+// top is the end of the chart's scale: a round number, at least 1.
 func (t *track) top() float64 {
 	_, peak, _ := t.span()
 	step := math.Pow(10, math.Floor(math.Log10(max(1, float64(peak)))))
-	for _, n := range []float64{1, 2, 5} {
+	for _, n := range []float64{1, 2, 3, 4, 5, 6, 8} {
 		if n*step >= float64(peak) {
 			return n * step
 		}

@@ -90,7 +90,7 @@ func TestRateIsNeverNegative(t *testing.T) {
 }
 
 func TestTop(t *testing.T) {
-	for peak, want := range map[rate]float64{0: 1, 0.4: 1, 1: 1, 1.1: 2, 3: 5, 5: 5, 7: 10, 10: 10, 60: 100, 4321: 5000, 1e6: 1e6} {
+	for peak, want := range map[rate]float64{0: 1, 0.4: 1, 1: 1, 1.1: 2, 3: 3, 3.1: 4, 5: 5, 5.5: 6, 7: 8, 8.1: 10, 10: 10, 61: 80, 99: 100, 4321: 5000, 1e6: 1e6} {
 		if got := (&track{history: []rate{gap, peak}}).top(); got != want {
 			t.Errorf("top of %v is %v, want %v", peak, got, want)
 		}
