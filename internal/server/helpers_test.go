@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -215,9 +214,6 @@ func startRedis(t testing.TB) *miniredis.Miniredis {
 	t.Cleanup(m.Close)
 	return m
 }
-
-// errHangUp is a fake Redis's wish to close the connection instead of answering.
-var errHangUp = errors.New("hang up")
 
 // fakeRedis speaks just enough RESP to misbehave: reply gets each command and returns the raw
 // reply, "" for none at all.

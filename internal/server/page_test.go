@@ -90,7 +90,7 @@ func TestEventsThroughTheServer(t *testing.T) {
 
 func TestAPageThatIsNoTemplate(t *testing.T) {
 	cfg := configFor(t, freeAddr(t))
-	cfg.Page = "{{"
+	cfg.Page = "{{nothing}}"
 	if _, err := New(cfg, &logBuf{}); err == nil || !strings.HasPrefix(err.Error(), "parsing the template of the page: ") {
 		t.Errorf("got %v", err)
 	}

@@ -80,7 +80,7 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 	}, s.log, s.metrics.registry)
 	if cfg.Page != "" {
 		var err error
-		if s.page, err = live.New(store, []byte(cfg.Page), s.log); err != nil {
+		if s.page, err = live.New(store, cfg.Page, s.log); err != nil {
 			return nil, err
 		}
 	}

@@ -3,8 +3,6 @@ package live
 
 import (
 	"context"
-	"fmt"
-	"html/template"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -33,7 +31,7 @@ type Reader interface {
 type Page struct {
 	read     Reader
 	log      *slog.Logger
-	template *template.Template
+	template *template
 	policy   string // the Content-Security-Policy
 
 	current  atomic.Pointer[state]
@@ -47,30 +45,27 @@ type Page struct {
 	limit    int64
 }
 
-// New makes a page of page, the source of an html/template with one inline style and one inline script.
-// It shows no count before Run has read one. It fails where the template is not valid.
-func New(read Reader, page []byte, log *slog.Logger) (*Page, error) {
-	t, err := template.New("page").Parse(string(page))
+// New makes a page of source, which has one inline style, one inline script and {{name}} where a value stands. It shows no
+// count before Run has read one. It fails where source is no such page.
+func New(read Reader, source string, log *slog.Logger) (*Page, error) {
+	t, err := parse(source, (&state{}).values())
 	if err != nil {
-		return nil, fmt.Errorf("parsing the template of the page: %w", err)
+		return nil, err
+	}
+	policy, err := policy(source)
+	if err != nil {
+		return nil, err
 	}
 	p := &Page{
-		read: read, log: log, template: t, closed: make(chan struct{}),
+		read: read, log: log, template: t, policy: policy, closed: make(chan struct{}),
 		idle: idlePoll, busy: busyPoll, beat: heartbeat, patience: writeTimeout, limit: maxViewers,
 	}
 	p.publish(track{status: starting}, time.Now())
-	html, err := p.current.Load().html()
-	if err != nil {
-		return nil, err
-	}
-	if p.policy, err = policy(html); err != nil {
-		return nil, err
-	}
 	return p, nil
 }
 
 // Run reads the count until ctx is done, four times a second while somebody watches, else once.
-// However many watch, nobody else reads it.
+// However many watch, nobody else reads it. That it cannot be read is the reader's to log.
 func (p *Page) Run(ctx context.Context) {
 	t := track{status: starting}
 	timer := time.NewTimer(0)
@@ -85,7 +80,6 @@ func (p *Page) Run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.report(t.status, err)
 		if now := time.Now(); t.observe(now, count, err) {
 			p.publish(t, now)
 		}
@@ -107,21 +101,11 @@ func (p *Page) visits(ctx context.Context) (int64, error) {
 	return p.read.Visits(ctx)
 }
 
-// report logs where reading begins to fail or works again, not every poll.
-func (p *Page) report(before string, err error) {
-	switch {
-	case err != nil && before != unavailable:
-		p.log.Warn("cannot read the count for the page", "error", err.Error())
-	case err == nil && before == unavailable:
-		p.log.Info("reading the count for the page again")
-	}
-}
-
 // publish makes t the state that viewers see, and wakes them. Only New and Run call it, one after the other.
 func (p *Page) publish(t track, now time.Time) {
 	s := &state{track: t, at: now, delta: t.event(nil), replaced: make(chan struct{})}
 	s.full = sync.OnceValue(func() []byte { return t.event(append([]rate{}, t.history...)) })
-	s.html = sync.OnceValues(func() ([]byte, error) { return p.render(s) })
+	s.html = sync.OnceValue(func() []byte { return p.template.execute(s.values()) })
 	if old := p.current.Swap(s); old != nil {
 		close(old.replaced)
 	}

@@ -43,13 +43,13 @@ func (f *fakeCount) Visits(context.Context) (int64, error) {
 	return f.n.Load(), nil
 }
 
-func pageSource(t testing.TB) []byte {
+func pageSource(t testing.TB) string {
 	t.Helper()
 	page, err := os.ReadFile("../../../assets/page.html")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return page
+	return string(page)
 }
 
 func newPage(t testing.TB, read Reader) *Page {
@@ -412,26 +412,6 @@ func TestReadThatHangsIsAnOutage(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		if got := p.current.Load().status; got != unavailable {
 			t.Errorf("status %q, want %q", got, unavailable)
-		}
-	})
-}
-
-func TestOutageIsLoggedOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		count := &fakeCount{}
-		p, err := New(count, pageSource(t), slog.New(slog.NewTextHandler(&log, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, p)
-		count.down.Store(true)
-		time.Sleep(10 * time.Second)
-		count.down.Store(false)
-		time.Sleep(10 * time.Second)
-		synctest.Wait()
-		if got := log.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "connection refused") {
-			t.Errorf("log:\n%s", got)
 		}
 	})
 }
