@@ -11,6 +11,7 @@ import (
 
 // facts is what only an inspection tells of a container.
 type facts struct {
+	state              string // in the engine's word: "running", "exited"
 	restarts, exitCode int
 	oomKilled          bool
 	started, finished  time.Time
@@ -27,6 +28,7 @@ func newFacts(info container.InspectResponse) facts {
 	}
 	f.restarts, f.command = info.RestartCount, info.Path
 	if s := info.State; s != nil {
+		f.state = string(s.Status)
 		f.exitCode, f.oomKilled, f.failed = s.ExitCode, s.OOMKilled, s.Error != ""
 		f.started, f.finished = engineTime(s.StartedAt), engineTime(s.FinishedAt)
 	}
@@ -93,6 +95,10 @@ func (s *session) inspect(ctx context.Context, id string) {
 }
 
 func (s *session) learn(id string, f facts) {
+	// Engine 20.10 tells that a container died before its list says so: an inspection waits for that, a list does not.
+	if i := s.index(id); i >= 0 && s.r.list[i].State != f.state {
+		s.soon()
+	}
 	old, ok := s.r.facts[id]
 	if !s.listed(id) || ok && old == f {
 		return

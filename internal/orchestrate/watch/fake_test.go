@@ -32,7 +32,8 @@ type fakeEngine struct {
 	lists, inspects, stats int
 	inspectsAtOnce, most   int
 	slowInspect            time.Duration
-	slowStats              map[string]bool // answer only when the call's time is over
+	late                   map[string]string // by ID: the state that the list says only after an inspection
+	slowStats              map[string]bool   // answer only when the call's time is over
 }
 
 var _ Source = (*fakeEngine)(nil)
@@ -140,6 +141,11 @@ func (f *fakeEngine) ContainerInspect(ctx context.Context, id string) (container
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for i := range f.containers {
+		if late, ok := f.late[f.containers[i].ID]; ok && f.containers[i].ID == id {
+			f.containers[i].State = late
+		}
+	}
 	info, ok := f.infos[id]
 	if !ok || f.down != nil {
 		return container.InspectResponse{}, errors.New("no such container")

@@ -211,8 +211,10 @@ func (s *session) look(ctx context.Context) {
 	})
 }
 
-func (s *session) listed(id string) bool {
-	return slices.ContainsFunc(s.r.list, func(c Container) bool { return c.ID == id })
+func (s *session) listed(id string) bool { return s.index(id) >= 0 }
+
+func (s *session) index(id string) int {
+	return slices.IndexFunc(s.r.list, func(c Container) bool { return c.ID == id })
 }
 
 // dirty sends a new State as soon as that is not too often.

@@ -72,6 +72,20 @@ func TestEventMakesState(t *testing.T) {
 	}
 }
 
+// TestLateList has an event come before the list says the same, as Engine 20.10 does when it is busy.
+func TestLateList(t *testing.T) {
+	f := newFake()
+	web := f.add("web", 1)
+	s := watchFake(t, f, Options{NoStats: true})
+	s.await("facts", func(st State) bool { return !st.Containers[0].StartedAt.IsZero() })
+	f.change(web, func(_ *container.Summary, st *container.State) {
+		st.Status, st.Running, st.FinishedAt = "exited", false, "2026-01-02T03:05:00Z"
+		f.late = map[string]string{web: "exited"}
+	})
+	f.tell(t, events.ActionDie, web, "exitCode", "137")
+	s.await("exit", func(st State) bool { return st.Containers[0].State == "exited" })
+}
+
 func TestNothingChangedSendsNothing(t *testing.T) {
 	f := newFake()
 	f.add("web", 1, func(s *container.Summary, _ *container.InspectResponse) {
