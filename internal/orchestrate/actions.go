@@ -28,6 +28,11 @@ type Writer interface {
 	ContainerUnpause(ctx context.Context, id string) error
 	ContainerKill(ctx context.Context, id, signal string) error
 	ContainerRemove(ctx context.Context, id string, options container.RemoveOptions) error
+	ContainerRename(ctx context.Context, id, name string) error
+	ContainerTop(ctx context.Context, id string, arguments []string) (container.TopResponse, error)
+	CopyFromContainer(ctx context.Context, id, path string) (io.ReadCloser, container.PathStat, error)
+	// RunCommand runs a command in a container; output is the beginning of what it printed.
+	RunCommand(ctx context.Context, id string, command []string) (output string, exitCode int, err error)
 	CopyToContainer(ctx context.Context, id, path string, content io.Reader, options container.CopyToContainerOptions) error
 }
 
@@ -122,6 +127,11 @@ func (a createContainer) apply(ctx context.Context, w Writer) error {
 	return err
 }
 
+// undo removes the container, which holds no data of its own.
+func (a createContainer) undo() []Action {
+	return []Action{removeContainer{Name: a.Name, ID: a.Name, Kill: true}}
+}
+
 type startContainer struct {
 	bounded
 	Name string
@@ -171,6 +181,10 @@ func (a stopContainer) apply(ctx context.Context, w Writer) error {
 	return ignoreGone(w.ContainerStop(ctx, a.ID, options))
 }
 
+func (a stopContainer) undo() []Action {
+	return []Action{startContainer{Name: a.ID}, readyContainer{Name: a.Name, ID: a.ID, Limit: time.Minute}}
+}
+
 type removeContainer struct {
 	bounded
 	Name, ID string
@@ -184,20 +198,36 @@ func (a removeContainer) apply(ctx context.Context, w Writer) error {
 	return ignoreGone(w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: true}))
 }
 
-// reloadContainer signals a container to read its configuration again.
-type reloadContainer struct {
+// renameContainer gives a container its own name, which the one that it replaced had until now.
+type renameContainer struct {
 	bounded
-	Name, Signal string
+	Old, Name string
 }
 
-func (a reloadContainer) Verb() string   { return "reload container" }
-func (a reloadContainer) Object() string { return a.Name }
-func (a reloadContainer) apply(ctx context.Context, w Writer) error {
-	err := w.ContainerKill(ctx, a.Name, a.Signal)
-	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "is not running") {
-		return nil // it is between two restarts, for want of this very config perhaps, and reads it when it starts
+func (a renameContainer) Verb() string   { return "rename container" }
+func (a renameContainer) Object() string { return a.Old + " to " + a.Name }
+func (a renameContainer) apply(ctx context.Context, w Writer) error {
+	return w.ContainerRename(ctx, a.Old, a.Name)
+}
+
+// pause lets the operator watch what was changed before more is.
+type pause struct {
+	After string
+	For   time.Duration
+}
+
+func (a pause) Verb() string         { return "pause after" }
+func (a pause) Object() string       { return a.After }
+func (a pause) limit() time.Duration { return a.For + callLimit }
+func (a pause) apply(ctx context.Context, _ Writer) error {
+	timer := time.NewTimer(a.For)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return err
 }
 
 // ignoreGone treats the removal of what is no longer there, or already being removed, as done.

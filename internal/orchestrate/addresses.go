@@ -53,6 +53,19 @@ type addressBook struct {
 	taken   map[netip.Addr]bool
 }
 
+// hasFree reports whether there is an address left; a network without a book has none to give.
+func (b *addressBook) hasFree() bool {
+	if b == nil {
+		return false
+	}
+	for n := uint32(2); n < 1<<(31-b.subnet.Bits()); n++ {
+		if !b.taken[nth(b.subnet, n)] {
+			return true
+		}
+	}
+	return false
+}
+
 // next returns the lowest free address of the lower half; the first is the gateway's.
 func (b *addressBook) next() (netip.Addr, error) {
 	for n := uint32(2); n < 1<<(31-b.subnet.Bits()); n++ {
@@ -79,7 +92,7 @@ func (p *planner) address(d *decision) error {
 		if book == nil {
 			continue
 		}
-		if d.old != nil {
+		if d.old != nil && d.fate != rolling {
 			if have := d.old.Addresses[d.networkName(key)]; book.subnet.Contains(have) && p.renewed[key] == "" {
 				d.setAddress(key, have)
 				continue

@@ -18,6 +18,13 @@ var errSkipped = errors.New("skipped: a step before it failed")
 // Apply carries out the plan: every step as soon as those before it have succeeded. It decides nothing. A step that
 // fails stops those after it, and no others; all failures are returned together.
 func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
+	_, err := apply(ctx, w, plan, sink)
+	return err
+}
+
+// apply also tells which steps were begun.
+func apply(ctx context.Context, w Writer, plan *Plan, sink Sink) (begun []bool, err error) {
+	begun = make([]bool, len(plan.Ops))
 	done := make([]chan struct{}, len(plan.Ops))
 	errs := make([]error, len(plan.Ops))
 	for i := range done {
@@ -30,6 +37,7 @@ func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
 			defer close(done[i])
 			errs[i] = await(ctx, op, done, errs)
 			if errs[i] == nil {
+				begun[i] = true
 				errs[i] = step(ctx, w, op, slots, sink)
 			} else if errors.Is(errs[i], errSkipped) {
 				sink.send(Event{Kind: EventSkipped, Verb: op.Action.Verb(), Object: op.Action.Object(), Service: op.Service})
@@ -39,7 +47,7 @@ func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
 	}
 	_ = group.Wait()
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return begun, ctx.Err()
 	}
 	var failed []error
 	for _, err := range errs {
@@ -47,7 +55,7 @@ func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
 			failed = append(failed, err)
 		}
 	}
-	return errors.Join(failed...)
+	return begun, errors.Join(failed...)
 }
 
 // await waits for the steps before this one.
@@ -103,7 +111,7 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 // mostlyWaits tells the steps that may take long without work for the engine.
 func mostlyWaits(a Action) bool {
 	switch a.(type) {
-	case waitContainer, stopContainer, drainContainer:
+	case waitContainer, readyContainer, stopContainer, drainContainer, pause, *reloadContainer:
 		return true
 	}
 	return false

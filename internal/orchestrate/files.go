@@ -9,7 +9,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,8 +44,9 @@ func (p *planner) staticFiles(d decision) []File {
 	return files
 }
 
-// files lists a replica's configs, with the replicas' addresses in the one that has upstreams.
-func (p *planner) files(d decision) []File {
+// files lists a replica's configs, with the replicas' addresses in the one that has upstreams: in the end, or at this point
+// of a rolling replacement.
+func (p *planner) files(d decision, inTheEnd bool) []File {
 	files := p.staticFiles(d)
 	upstreams, ok := p.stack.Upstreams(d.service)
 	if !ok {
@@ -51,19 +54,26 @@ func (p *planner) files(d decision) []File {
 	}
 	for i, ref := range d.service.Configs {
 		if ref.Source == upstreams {
-			files[i].Content = stack.RenderUpstreams(files[i].Content, p.upstreamAddresses(d))
+			files[i].Content = stack.RenderUpstreams(files[i].Content, p.upstreamAddresses(d, inTheEnd))
 		}
 	}
 	return files
 }
 
 // upstreamAddresses lists, for every service, the addresses of its replicas on a network that it shares with the front.
-func (p *planner) upstreamAddresses(front decision) map[string][]string {
+func (p *planner) upstreamAddresses(front decision, inTheEnd bool) map[string][]string {
 	addresses := map[string][]string{}
 	for name, replicas := range p.decisions {
 		for _, d := range replicas {
+			if d.fate == create && !inTheEnd {
+				continue
+			}
 			for _, key := range front.networkKeys() {
-				if address, ok := d.addresses[key]; ok {
+				address, ok := d.addresses[key]
+				if d.fate == rolling && !d.serves && ok {
+					address = d.old.Addresses[d.networkName(key)]
+				}
+				if ok {
 					addresses[name] = append(addresses[name], address.String())
 					break
 				}
@@ -129,6 +139,11 @@ func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 	for i := range o.Containers {
 		c := &o.Containers[i]
 		svc, ok := s.Project.Services[c.Service]
+		if !ok {
+			svc, ok = s.Project.DisabledServices[c.Service]
+			_, isFront := s.Upstreams(svc)
+			ok = ok && isFront
+		}
 		if !ok || c.OneOff || !c.alive() {
 			continue
 		}
@@ -222,4 +237,27 @@ func (a writeFiles) parts() []File {
 		}
 	}
 	return files
+}
+
+// byDir groups files by their directory, in the order of these.
+func byDir(files []File) [][]File {
+	groups := map[string][]File{}
+	for _, f := range files {
+		groups[path.Dir(f.Path)] = append(groups[path.Dir(f.Path)], f)
+	}
+	var sorted [][]File
+	for _, dir := range slices.Sorted(maps.Keys(groups)) {
+		sorted = append(sorted, groups[dir])
+	}
+	return sorted
+}
+
+// firstOf reads the first file of a tar archive.
+func firstOf(archive io.Reader) (string, error) {
+	tr := tar.NewReader(archive)
+	if _, err := tr.Next(); err != nil {
+		return "", err
+	}
+	content, err := io.ReadAll(tr)
+	return string(content), err
 }

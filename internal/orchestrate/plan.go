@@ -19,6 +19,8 @@ type Plan struct {
 	Warnings []string
 	// Kept counts the containers that stay as they are.
 	Kept int
+	// undoable says that old replicas stay until all new ones serve, so that a failure can go back to them.
+	undoable bool
 }
 
 // Empty reports whether there is nothing to do.

@@ -193,6 +193,7 @@ func TestReplicasKeepTheirAddresses(t *testing.T) {
 	w.use(embedded(t, "services: {web: {deploy: {replicas: 3}, mem_limit: 256m}}"))
 	w.Exit("stackctl-web-2", 1)
 	w.removeContainer("stackctl-web-3")
+	w.Exit("stackctl-nginx-1", 0) // so that nothing has to be replaced while it serves
 	w.up()
 	w.settled()
 	for i, address := range w.addresses("web")[:2] {

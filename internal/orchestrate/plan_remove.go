@@ -86,7 +86,7 @@ func (p *planner) isReplica(c Container) bool {
 // freeName removes a container of the project that has the replica's name but is another service's, if it may go.
 func (p *planner) freeName(d decision) ([]int, error) {
 	for _, c := range p.observed.Containers {
-		if c.Name != d.name() || (d.old != nil && c.ID == d.old.ID) {
+		if c.Name != d.called() || (d.old != nil && c.ID == d.old.ID) {
 			continue
 		}
 		if !p.goes(c) {

@@ -3,14 +3,10 @@ package orchestrate
 import (
 	"maps"
 	"net/netip"
-	"path"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
-
-	"stackctl.dev/stackctl/internal/stack"
 )
 
 func (d *decision) setAddress(key string, address netip.Addr) {
@@ -32,7 +28,7 @@ func (p *planner) planService(name string) error {
 			p.planStart(d, d.cause, p.planFiles(d, d.cause, nil))
 		case unpause:
 			p.planStart(d, d.cause, nil)
-			p.planReload(d, p.startOps[d.name()])
+			p.planReload(d, p.startOps[d.called()])
 		case create:
 			err = p.planCreate(d, nil)
 		case replace:
@@ -42,45 +38,7 @@ func (p *planner) planService(name string) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// planReload rewrites the configs of a container that is alive where they differ, and reloads it. Only then the files
-// are marked as read, so that a run that ends in between is made up for by the next.
-func (p *planner) planReload(d decision, after ...int) {
-	if !reloads(d) {
-		return // with other configs it is replaced
-	}
-	var stale []File
-	for _, f := range p.files(d) {
-		have, looked := d.old.Files[f.Path]
-		if looked && (have != stampOf(f.Content) || d.old.Files[markOf(f).Path] != stampOf(markOf(f).Content)) {
-			stale = append(stale, f)
-		}
-	}
-	if len(stale) == 0 {
-		return
-	}
-	cause := "its content changed"
-	after = sorted(append(after, p.replacedUpstreams(d)...))
-	reload := p.plan.add(d.service.Name, reloadContainer{Name: d.name(), Signal: stack.ServiceExtensionOf(d.service).Reload}, cause,
-		p.writeGroups(d, stale, written, cause, after)...)
-	p.writeGroups(d, stale, marked, "it was reloaded", []int{reload})
-	p.reloadOps = append(p.reloadOps, reload)
-}
-
-// replacedUpstreams lists the starts that a front must await before it is told of new replicas.
-func (p *planner) replacedUpstreams(d decision) []int {
-	var after []int
-	for service := range d.service.DependsOn {
-		for _, upstream := range p.decisions[service] {
-			if op, ok := p.startOps[upstream.name()]; ok {
-				after = append(after, op)
-			}
-		}
-	}
-	slices.Sort(after)
-	return after
+	return p.planRolling(name)
 }
 
 // planCreate makes a container and starts it. Only the start awaits the container's networks: the engine looks for them
@@ -90,6 +48,7 @@ func (p *planner) planCreate(d decision, after []int) error {
 	if err != nil {
 		return err
 	}
+	action.Name = d.called()
 	freed, err := p.freeName(d)
 	if err != nil {
 		return err
@@ -115,7 +74,7 @@ func (p *planner) planCreate(d decision, after []int) error {
 		if isNew {
 			joins = append(joins, network)
 		}
-		ready = append(ready, p.plan.add(d.service.Name, connectNetwork{Network: d.networkName(key), Container: d.name(), Endpoint: d.endpoint(key)}, d.cause, sorted(joins)...))
+		ready = append(ready, p.plan.add(d.service.Name, connectNetwork{Network: d.networkName(key), Container: d.called(), Endpoint: d.endpoint(key)}, d.cause, sorted(joins)...))
 	}
 	p.planStart(d, d.cause, ready)
 	return nil
@@ -130,7 +89,7 @@ func sorted(steps []int) []int {
 
 // planFiles writes all configs of a container that is not running; it returns what its start has to await.
 func (p *planner) planFiles(d decision, cause string, after []int) []int {
-	files := p.files(d)
+	files := p.files(d, true)
 	if len(files) == 0 {
 		return after
 	}
@@ -142,24 +101,20 @@ func (p *planner) writeGroups(d decision, files []File, parts parts, cause strin
 	if !reloads(d) {
 		parts &^= marked
 	}
-	byDir := map[string][]File{}
-	for _, f := range files {
-		byDir[path.Dir(f.Path)] = append(byDir[path.Dir(f.Path)], f)
-	}
 	var ops []int
-	for _, dir := range slices.Sorted(maps.Keys(byDir)) {
-		ops = append(ops, p.plan.add(d.service.Name, writeFiles{Container: d.name(), Files: byDir[dir], Parts: parts, MakeDirs: !d.service.ReadOnly}, cause, after...))
+	for _, group := range byDir(files) {
+		ops = append(ops, p.plan.add(d.service.Name, writeFiles{Container: d.called(), Files: group, Parts: parts, MakeDirs: !d.service.ReadOnly}, cause, after...))
 	}
 	return ops
 }
 
 func (p *planner) planStart(d decision, cause string, after []int) {
-	var action Action = startContainer{Name: d.name()}
+	var action Action = startContainer{Name: d.called()}
 	if d.fate == unpause {
-		action = unpauseContainer{Name: d.name()}
+		action = unpauseContainer{Name: d.called()}
 	}
 	after = slices.Concat(after, p.awaitDependencies(d.service), p.freePorts(d))
-	p.startOps[d.name()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
+	p.startOps[d.called()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
 }
 
 // awaitDependencies lists what a start awaits because of depends_on.
@@ -171,7 +126,7 @@ func (p *planner) awaitDependencies(svc types.ServiceConfig) []int {
 	for _, name := range slices.Sorted(maps.Keys(svc.DependsOn)) {
 		dependency := svc.DependsOn[name]
 		for _, d := range p.decisions[name] {
-			started, ok := p.startOps[d.name()]
+			started, ok := p.startOps[d.called()]
 			if dependency.Condition == types.ServiceConditionStarted || dependency.Condition == "" {
 				if ok {
 					after = append(after, started)
@@ -186,19 +141,15 @@ func (p *planner) awaitDependencies(svc types.ServiceConfig) []int {
 
 // wait adds the wait for one container of a dependency, once however many depend on it.
 func (p *planner) wait(dependant string, d decision, dependency types.ServiceDependency) int {
-	key := d.name() + " " + dependency.Condition
+	key := d.called() + " " + dependency.Condition
 	if op, ok := p.waitOps[key]; ok {
 		return op
 	}
 	var after []int
-	if started, ok := p.startOps[d.name()]; ok {
+	if started, ok := p.startOps[d.called()]; ok {
 		after = append(after, started)
 	}
-	limit := p.options.WaitTimeout
-	if limit <= 0 {
-		limit = time.Minute
-	}
-	op := p.plan.add(d.service.Name, waitContainer{Name: d.name(), Condition: dependency.Condition, Optional: !dependency.Required, Limit: limit},
+	op := p.plan.add(d.service.Name, waitContainer{Name: d.called(), Condition: dependency.Condition, Optional: !dependency.Required, Limit: p.options.WaitTimeout},
 		"service "+strconv.Quote(dependant)+" depends on it: "+dependency.Condition, after...)
 	p.waitOps[key] = op
 	return op

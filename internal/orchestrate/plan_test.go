@@ -37,11 +37,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t, "services: {web: {environment: {REDIS_HOST: hunter2}, mem_limit: 256m}}"))
 			},
-			want: `
- 1 stop container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456"
- 2 remove container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 1)
- 3 create container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 2)
- 4 start container stackctl-web-1: environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456" (after 3)`,
+			want: rolled(`environment.REDIS_HOST changed; mem_limit changed: "134217728" -> "268435456"`),
 		},
 		{
 			name: "more fields changed than are shown",
@@ -58,7 +54,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.AddImage("stackctl-web", "sha256:newer")
 				w.images["web"] = orchestrate.Image{Ref: "stackctl-web", ID: "sha256:newer"}
 			},
-			want: replaced("web", "image changed: stackctl-web (sha256:stackctl-web) -> stackctl-web (sha256:newer)"),
+			want: rolled("image changed: stackctl-web (sha256:stackctl-web) -> stackctl-web (sha256:newer)"),
 		},
 		{
 			name: "image still to be made",
@@ -66,7 +62,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.images["web"] = orchestrate.Image{Ref: "stackctl-web"}
 			},
-			want:   replaced("web", `image "stackctl-web" is to be made`),
+			want:   rolled(`image "stackctl-web" is to be made`),
 			failed: "the image",
 		},
 		{
@@ -97,9 +93,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			},
 			want: `
  1 unpause container stackctl-nginx-1: it is paused
- 2 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed (after 1)
- 3 reload container stackctl-nginx-1: its content changed (after 2)
- 4 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 3)`,
+ 2 reload container stackctl-nginx-1: its content changed (after 1)`,
 		},
 		{
 			name:   "dead",
@@ -113,10 +107,13 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name:   "renamed",
 			before: func(_ *testing.T, w *world) { w.up(); w.Rename("stackctl-web-1", "0123_stackctl-web-1") },
 			want: `
- 1 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1"
- 2 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 1)
- 3 create container stackctl-web-1: its name is "0123_stackctl-web-1" (after 2)
- 4 start container stackctl-web-1: its name is "0123_stackctl-web-1" (after 3)`,
+ 1 create container ID_stackctl-web-1: its name is "0123_stackctl-web-1"
+ 2 start container ID_stackctl-web-1: its name is "0123_stackctl-web-1" (after 1)
+ 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
+ 4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
+ 5 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 3, 4)
+ 6 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 4, 5)
+ 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3)`,
 		},
 		{
 			name: "only the network is there",
@@ -172,7 +169,14 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 		{
 			name:   "disconnected",
 			before: func(_ *testing.T, w *world) { w.up(); w.Disconnect("stackctl-web-1", "stackctl_default") },
-			want:   replaced("web", `it is not on network "stackctl_default"`),
+			// The address of the old one is free, so that the new one gets it.
+			want: `
+ 1 create container ID_stackctl-web-1: it is not on network "stackctl_default"
+ 2 start container ID_stackctl-web-1: it is not on network "stackctl_default" (after 1)
+ 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
+ 4 stop container stackctl-web-1: it is not on network "stackctl_default" (after 3)
+ 5 remove container stackctl-web-1: it is not on network "stackctl_default" (after 4)
+ 6 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3, 5)`,
 		},
 		{
 			name: "service gone",
@@ -241,21 +245,19 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  2 start container stackctl-web-2: it does not exist (after 1)
  3 create container stackctl-web-3: it does not exist
  4 start container stackctl-web-3: it does not exist (after 3)
- 5 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed (after 2, 4)
- 6 reload container stackctl-nginx-1: its content changed (after 5)
- 7 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 6)`,
+ 5 await container stackctl-web-2: a front is to lead to it (after 2)
+ 6 await container stackctl-web-3: a front is to lead to it (after 4)
+ 7 reload container stackctl-nginx-1: its content changed (after 5, 6)`,
 		},
 		{
 			name:   "scaled down: nginx forgets the leavers before they are stopped",
 			before: func(t *testing.T, w *world) { w.use(embedded(t, threeWebs)); w.up(); w.use(embedded(t)) },
 			want: `
- 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
- 2 reload container stackctl-nginx-1: its content changed (after 1)
- 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)
- 4 stop container stackctl-web-2: service "web" has 1 replicas (after 2)
- 5 remove container stackctl-web-2: service "web" has 1 replicas (after 4)
- 6 stop container stackctl-web-3: service "web" has 1 replicas (after 2)
- 7 remove container stackctl-web-3: service "web" has 1 replicas (after 6)`,
+ 1 reload container stackctl-nginx-1: its content changed
+ 2 stop container stackctl-web-2: service "web" has 1 replicas (after 1)
+ 3 remove container stackctl-web-2: service "web" has 1 replicas (after 2)
+ 4 stop container stackctl-web-3: service "web" has 1 replicas (after 1)
+ 5 remove container stackctl-web-3: service "web" has 1 replicas (after 4)`,
 		},
 		{
 			name: "config changed: reloaded, not recreated",
@@ -264,17 +266,13 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
 			},
 			want: `
- 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
- 2 reload container stackctl-nginx-1: its content changed (after 1)
- 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)`,
+ 1 reload container stackctl-nginx-1: its content changed`,
 		},
 		{
 			name:   "config changed by other hands",
 			before: func(_ *testing.T, w *world) { w.up(); w.WriteFile("stackctl-nginx-1", conf, "# mine\n") },
 			want: `
- 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
- 2 reload container stackctl-nginx-1: its content changed (after 1)
- 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)`,
+ 1 reload container stackctl-nginx-1: its content changed`,
 		},
 		{
 			name: "two containers with one number",
@@ -290,11 +288,9 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.use(embedded(t))
 			},
 			want: `
- 1 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: its content changed
- 2 reload container stackctl-nginx-1: its content changed (after 1)
- 3 mark files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was reloaded (after 2)
- 4 stop container 0123_stackctl-web-1: service "web" has 1 replicas (after 2)
- 5 remove container 0123_stackctl-web-1: service "web" has 1 replicas (after 4)`,
+ 1 reload container stackctl-nginx-1: its content changed
+ 2 stop container 0123_stackctl-web-1: service "web" has 1 replicas (after 1)
+ 3 remove container 0123_stackctl-web-1: service "web" has 1 replicas (after 2)`,
 		},
 		{
 			name: "role changed",
@@ -320,6 +316,18 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// rolled is the plan that replaces the only web replica while it serves.
+func rolled(cause string) string {
+	return strings.ReplaceAll(`
+ 1 create container ID_stackctl-web-1: CAUSE
+ 2 start container ID_stackctl-web-1: CAUSE (after 1)
+ 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
+ 4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
+ 5 stop container stackctl-web-1: CAUSE (after 3, 4)
+ 6 remove container stackctl-web-1: CAUSE (after 4, 5)
+ 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3, 6)`, "CAUSE", cause)
 }
 
 // replaced is the plan that makes one running container anew.
@@ -388,7 +396,7 @@ func TestSelectedServicesLeaveTheOthersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.use(selected)
-	wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: true}), replaced("web", `mem_limit changed: "134217728" -> "268435456"`))
+	wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: true}), rolled(`mem_limit changed: "134217728" -> "268435456"`))
 }
 
 func TestForeignObjectsAreLeftUntouched(t *testing.T) {

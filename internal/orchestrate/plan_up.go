@@ -2,6 +2,7 @@ package orchestrate
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -17,12 +18,29 @@ type PlanOptions struct {
 	// ForceServices limits ForceRecreate to these services; none means all.
 	ForceServices []string
 	RemoveOrphans bool
-	// WaitTimeout bounds each wait for a dependency.
+	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is a minute.
 	WaitTimeout time.Duration
+	// Parallel is how many replicas of a service are replaced at once; 0 is one.
+	Parallel int
+	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
+	Drain time.Duration
+	// Pause is the time between the replacement of some replicas and of the next.
+	Pause time.Duration
 }
 
 func (o PlanOptions) forces(service string) bool {
 	return o.ForceRecreate && (len(o.ForceServices) == 0 || slices.Contains(o.ForceServices, service))
+}
+
+func (o PlanOptions) withDefaults() PlanOptions {
+	if o.WaitTimeout <= 0 {
+		o.WaitTimeout = time.Minute
+	}
+	if o.Drain <= 0 {
+		o.Drain = 10 * time.Second
+	}
+	o.Parallel = max(1, o.Parallel)
+	return o
 }
 
 // planner holds what PlanUp works out on its way.
@@ -43,15 +61,20 @@ type planner struct {
 	removeOps  map[string]int          // by container ID
 	subnets    []netip.Prefix          // taken ones, those of planned networks too
 	reloadOps  []int
+	lastReload map[string]int              // by front's container name: the last one so far
+	staged     map[string]map[string]stamp // by front's container name and path: what the last one wrote
+	readyOps   map[string]int              // by container name
+	stopOps    []int                       // of those that are replaced while they serve
 }
 
 // PlanUp compares the desired state with the observed one and lists what has to be done. It is pure.
 func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options PlanOptions) (*Plan, error) {
 	p := &planner{
-		stack: s, observed: observed, images: images, options: options, plan: &Plan{},
+		stack: s, observed: observed, images: images, options: options.withDefaults(), plan: &Plan{},
 		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
 		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
 		removeOps: map[string]int{}, subnets: slices.Clone(observed.Subnets),
+		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{},
 	}
 	order, err := p.serviceOrder()
 	if err != nil {
@@ -68,12 +91,19 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 			return nil, err
 		}
 	}
-	for _, name := range order {
+	known := append(slices.Clone(order), p.decideStanding()...)
+	for _, name := range known {
+		if err := p.settle(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range known {
 		if err := p.planService(name); err != nil {
 			return nil, err
 		}
 	}
 	p.planLeavers(order)
+	p.planRenames(order)
 	return p.plan, nil
 }
 
@@ -117,6 +147,8 @@ type decision struct {
 	old   *Container // nil when there is none
 	fate  fate
 	cause string
+	// serves says that a rolling replacement is the one to which the front leads, at this point of the plan.
+	serves bool
 }
 
 type fate int
@@ -125,11 +157,12 @@ const (
 	keep fate = iota
 	create
 	replace
+	rolling // replace, but the old one stays until the new one serves
 	start
 	unpause
 )
 
-// decide settles the fate of every replica of a service, and its addresses.
+// decide settles the fate of every replica of a service.
 func (p *planner) decide(name string) error {
 	svc := p.stack.Project.Services[name]
 	hash, err := stack.Hash(svc)
@@ -138,16 +171,8 @@ func (p *planner) decide(name string) error {
 	}
 	for number := 1; number <= stack.Replicas(svc); number++ {
 		d := decision{replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name]}}
-		d.old = p.existing(d.replica)
+		d.old = p.existing(d, hash)
 		if d.fate, d.cause, err = p.fateOf(d, hash); err != nil {
-			return err
-		}
-		if d.fate == create || d.fate == replace {
-			if err := p.refuseForeign(d.name()); err != nil {
-				return err
-			}
-		}
-		if err := p.address(&d); err != nil {
 			return err
 		}
 		p.decisions[name] = append(p.decisions[name], d)
@@ -155,16 +180,23 @@ func (p *planner) decide(name string) error {
 	return nil
 }
 
-// existing finds the container of a replica. Of several with its number, which an interrupted recreate of other tools
-// leaves behind, the one with the right name counts.
-func (p *planner) existing(r replica) *Container {
-	var found *Container
-	for _, c := range p.observed.of(r.service.Name) {
-		if c.Number == r.number && (found == nil || c.Name == r.name()) {
-			found = &c
+// settle gives every replica of a service its addresses, once the fates of all are known.
+func (p *planner) settle(name string) error {
+	for i := range p.decisions[name] {
+		d := &p.decisions[name][i]
+		if p.canRoll(*d) {
+			d.fate, p.plan.undoable = rolling, true
+		}
+		if d.fate == create || d.fate == replace || d.fate == rolling {
+			if err := errors.Join(p.refuseForeign(d.called()), p.refuseForeign(d.name())); err != nil {
+				return err
+			}
+		}
+		if err := p.address(d); err != nil {
+			return err
 		}
 	}
-	return found
+	return nil
 }
 
 // fateOf compares one replica with what is there.
@@ -198,7 +230,7 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	if p.options.forces(d.service.Name) {
 		return "--force-recreate", nil
 	}
-	if c.Name != d.name() {
+	if c.Name != d.name() && !isSuccessor(c.Name, d.name()) {
 		return fmt.Sprintf("its name is %q", c.Name), nil
 	}
 	for _, key := range d.networkKeys() {

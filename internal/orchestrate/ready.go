@@ -186,6 +186,11 @@ func settled(ctx context.Context, r Reader, c Container, probed bool) (bool, err
 	if err != nil {
 		return false, err
 	}
+	return ended(c, info)
+}
+
+// ended reports whether a container that does not run has done its work. It is an error if it will not run again.
+func ended(c Container, info container.InspectResponse) (bool, error) {
 	policy := info.HostConfig.RestartPolicy
 	once := policy.IsNone() || (policy.IsOnFailure() && info.State.ExitCode == 0)
 	switch {
@@ -199,18 +204,30 @@ func settled(ctx context.Context, r Reader, c Container, probed bool) (bool, err
 	return false, nil
 }
 
+// healthcheckCommand is what the engine would run; nil without a healthcheck.
+func healthcheckCommand(info container.InspectResponse) []string {
+	if info.Config == nil || info.Config.Healthcheck == nil || len(info.Config.Healthcheck.Test) < 2 {
+		return nil
+	}
+	test := info.Config.Healthcheck.Test
+	if test[0] == "CMD-SHELL" {
+		return []string{"/bin/sh", "-c", test[1]}
+	}
+	return test[1:]
+}
+
 // healthy runs the container's own healthcheck.
 func (w Waiting) healthy(ctx context.Context, r Reader, c Container) bool {
 	if w.Exec == nil {
 		return false
 	}
 	info, err := r.ContainerInspect(ctx, c.ID)
-	if err != nil || info.Config.Healthcheck == nil || len(info.Config.Healthcheck.Test) < 2 {
+	if err != nil {
 		return false
 	}
-	command := info.Config.Healthcheck.Test[1:]
-	if info.Config.Healthcheck.Test[0] == "CMD-SHELL" {
-		command = []string{"/bin/sh", "-c", command[0]}
+	command := healthcheckCommand(info)
+	if command == nil {
+		return false
 	}
 	code, err := w.Exec(ctx, c.ID, command)
 	return err == nil && code == 0

@@ -35,9 +35,13 @@ func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, 
 		if err := checkPorts(plan, observed); err != nil {
 			return plan, err
 		}
-		err = Apply(ctx, w, plan, sink)
+		begun, err := apply(ctx, w, plan, sink)
 		if err == nil || attempt == maxAttempts || !isRace(err) {
-			return plan, explainStart(err, observed)
+			err = explainStart(err, observed)
+			if err != nil && plan.undoable {
+				err = goBack(ctx, w, s.Project.Name, plan, begun, err, sink)
+			}
+			return plan, err
 		}
 		options.ForceRecreate = false // what was recreated in the first attempt is new
 	}

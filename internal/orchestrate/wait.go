@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,4 +92,64 @@ func exitCode(status string) int {
 		return -1
 	}
 	return code
+}
+
+// settleTime is how long a container without a healthcheck has to run to count as ready: programs that find their
+// configuration wrong end within it.
+const settleTime = 500 * time.Millisecond
+
+// readyContainer waits until a new replica can take requests: until its healthcheck, run at once and not only when the
+// engine comes to it, has succeeded, or, without one, until it has run for settleTime.
+type readyContainer struct {
+	Name, ID string // ID is "" for one that the plan creates
+	Limit    time.Duration
+}
+
+func (a readyContainer) Verb() string         { return "await container" }
+func (a readyContainer) Object() string       { return a.Name }
+func (a readyContainer) limit() time.Duration { return a.Limit }
+
+func (a readyContainer) apply(ctx context.Context, w Writer) error {
+	var since time.Time // it has been running
+	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
+		info, err := w.ContainerInspect(ctx, cmp.Or(a.ID, a.Name))
+		if err != nil {
+			return false, err
+		}
+		if info.State.Status != container.StateRunning {
+			since = time.Time{}
+		} else if since.IsZero() {
+			since = time.Now()
+		}
+		return a.ready(ctx, w, info, since)
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("it was not ready within %s", a.Limit)
+	}
+	return err
+}
+
+func (a readyContainer) ready(ctx context.Context, w Writer, info container.InspectResponse, since time.Time) (bool, error) {
+	state := info.State
+	if state.Status != container.StateRunning {
+		if state.Status == container.StateCreated {
+			return false, nil
+		}
+		return ended(Container{Name: a.Name, State: string(state.Status)}, info)
+	}
+	check := healthcheckCommand(info)
+	if check == nil {
+		return time.Since(since) >= settleTime, nil
+	}
+	if state.Health != nil && state.Health.Status == container.Unhealthy {
+		return false, fmt.Errorf("container %s is unhealthy", a.Name)
+	}
+	if state.Health != nil && state.Health.Status == container.Healthy {
+		return true, nil
+	}
+	_, code, err := w.RunCommand(ctx, info.ID, check)
+	if notRunning(err) {
+		return false, nil
+	}
+	return code == 0, err
 }

@@ -55,6 +55,9 @@ type ServiceExtension struct {
 	Upstreams string `mapstructure:"upstreams" yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
 	// Reload is the signal that makes a running container read its changed configs; with Upstreams, SIGHUP unless said.
 	Reload string `mapstructure:"reload" yaml:"reload,omitempty" json:"reload,omitempty"`
+	// Check is a command that ends with 0 where the Upstreams config at {file} is good; it runs in the container before
+	// the program is told to read a changed one.
+	Check []string `mapstructure:"check" yaml:"check,omitempty" json:"check,omitempty"`
 	// Host says how to make the image from this host's programs where no registry answers.
 	Host *HostImage `mapstructure:"host" yaml:"host,omitempty" json:"host,omitempty"`
 }

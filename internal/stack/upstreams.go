@@ -3,6 +3,7 @@ package stack
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,32 @@ var (
 // A service without addresses keeps its line, so that the file stays valid.
 func RenderUpstreams(conf string, addresses map[string][]string) string {
 	var out strings.Builder
+	eachLine(conf, func(line string, m []string) {
+		if m == nil || len(addresses[m[2]]) == 0 {
+			out.WriteString(line)
+			return
+		}
+		end := line[len(strings.TrimRight(line, "\r\n")):]
+		for _, address := range addresses[m[2]] {
+			out.WriteString(m[1] + address + m[3] + m[4] + ";" + m[5] + cmp.Or(end, "\n"))
+		}
+	})
+	return out.String()
+}
+
+// UpstreamServices lists what the `server` lines inside the `upstream` blocks name, each once.
+func UpstreamServices(conf string) []string {
+	var names []string
+	eachLine(conf, func(_ string, m []string) {
+		if m != nil && !slices.Contains(names, m[2]) {
+			names = append(names, m[2])
+		}
+	})
+	return names
+}
+
+// eachLine goes through a configuration; server is the match of serverLine for a line inside an `upstream` block, else nil.
+func eachLine(conf string, do func(line string, server []string)) {
 	inside := false
 	for line := range strings.Lines(conf) {
 		text := strings.TrimRight(line, "\r\n")
@@ -25,14 +52,10 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 		case inside && strings.HasPrefix(strings.TrimSpace(text), "}"):
 			inside = false
 		}
-		m := serverLine.FindStringSubmatch(text)
-		if !inside || m == nil || len(addresses[m[2]]) == 0 {
-			out.WriteString(line)
-			continue
+		var server []string
+		if inside {
+			server = serverLine.FindStringSubmatch(text)
 		}
-		for _, address := range addresses[m[2]] {
-			out.WriteString(m[1] + address + m[3] + m[4] + ";" + m[5] + cmp.Or(line[len(text):], "\n"))
-		}
+		do(line, server)
 	}
-	return out.String()
 }

@@ -65,6 +65,24 @@ func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, err
 	return e.exitCode(ctx, created.ID)
 }
 
+// maxOutput bounds what RunCommand returns of a command's output, in bytes.
+const maxOutput = 4 << 10
+
+// RunCommand runs a command in a container and returns the beginning of what it printed, and its exit code.
+func (e *Engine) RunCommand(ctx context.Context, containerID string, command []string) (output string, exitCode int, err error) {
+	var head head
+	exitCode, err = e.Exec(ctx, containerID, Exec{Command: command, Out: &head, Err: &head})
+	return string(head), exitCode, err
+}
+
+// head keeps the first maxOutput bytes that are written to it.
+type head []byte
+
+func (h *head) Write(p []byte) (int, error) {
+	*h = append(*h, p[:min(len(p), maxOutput-len(*h))]...)
+	return len(p), nil
+}
+
 func (e *Engine) resize(ctx context.Context, id string, sizes <-chan Size, done chan struct{}) {
 	for {
 		select {

@@ -31,6 +31,7 @@ type box struct {
 	mounts    map[string]string    // volumes by target
 	files     map[string]file      // outside of volumes, by path
 	read      map[string]file      // what its program read at its start or last reload
+	reloads   int                  // how often its program read them again
 	signalled bool                 // a reload that waits for the end of a pause
 	logs      []string
 }
@@ -149,6 +150,17 @@ func (e *Engine) ContainerRemove(ctx context.Context, ref string, options contai
 				delete(e.volumes, name)
 			}
 		}
+		return nil
+	})
+}
+
+// ContainerRename gives a container another name, if no other has it.
+func (e *Engine) ContainerRename(ctx context.Context, ref, name string) error {
+	return e.with(ctx, "ContainerRename", ref, func(c *box) error {
+		if other, err := e.find("/" + name); err == nil && other != c {
+			return conflict("Error when allocating new name: Conflict. The container name %q is already in use by container %q. You have to remove (or rename) that container to be able to reuse that name.", "/"+name, other.id)
+		}
+		c.name = name
 		return nil
 	})
 }

@@ -91,6 +91,9 @@ func (e *Engine) ContainerInspect(ctx context.Context, ref string) (container.In
 		if c.state != container.StateCreated {
 			state.StartedAt = c.createdAt().Format(time.RFC3339Nano)
 		}
+		if c.alive() {
+			state.Pid = c.serial * 1000
+		}
 		if c.health != "" {
 			state.Health = &container.Health{Status: c.health}
 		}

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/docker/docker/api/types/container"
@@ -14,6 +15,9 @@ type Program struct {
 	Code   int
 	Health string // "healthy" when empty
 	Ignore bool   // SIGTERM: a stop ends with 137
+	// Command answers what is run in the container beside its program; nil answers 0 with no output, or 1 where Health is
+	// not "healthy".
+	Command func(command []string, files map[string]string) (output string, exitCode int)
 }
 
 // Run sets the program of the container that has, or will have, the name.
@@ -100,6 +104,7 @@ func (e *Engine) ContainerKill(ctx context.Context, ref, signal string) error {
 				return nil
 			}
 			c.read = e.allFiles(c)
+			c.reloads++
 		case "SIGTERM", "SIGQUIT":
 			e.end(c, 0)
 		case "", "SIGKILL":
@@ -130,4 +135,41 @@ func (e *Engine) allFiles(c *box) map[string]file {
 		maps.Copy(all, e.volumes[name].files)
 	}
 	return all
+}
+
+// RunCommand runs a command beside the container's program.
+func (e *Engine) RunCommand(ctx context.Context, ref string, command []string) (output string, exitCode int, err error) {
+	err = e.with(ctx, "RunCommand", ref, func(c *box) error {
+		if c.state != container.StateRunning {
+			return conflict("Container %s is not running", c.id)
+		}
+		program := e.programs[c.name]
+		if program.Command == nil {
+			if program.Health != "" && program.Health != container.Healthy {
+				exitCode = 1
+			}
+			return nil
+		}
+		files := map[string]string{}
+		for name, f := range e.allFiles(c) {
+			files[name] = f.content
+		}
+		output, exitCode = program.Command(command, files)
+		return nil
+	})
+	return output, exitCode, err
+}
+
+// ContainerTop lists the container's program and one worker of it, which is another after each reload.
+func (e *Engine) ContainerTop(ctx context.Context, ref string, _ []string) (container.TopResponse, error) {
+	top := container.TopResponse{Titles: []string{"UID", "PID", "PPID", "CMD"}}
+	err := e.with(ctx, "ContainerTop", ref, func(c *box) error {
+		if !c.alive() {
+			return conflict("Container %s is not running", c.id)
+		}
+		main := c.serial * 1000
+		top.Processes = [][]string{{"0", fmt.Sprint(main), "1", "main"}, {"0", fmt.Sprint(main + 1 + c.reloads), fmt.Sprint(main), "worker"}}
+		return nil
+	})
+	return top, err
 }

@@ -1,0 +1,283 @@
+package orchestrate
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// A rolling replacement never leaves a front without a replica that answers: new replicas start beside the old ones, at
+// addresses of their own, and once they are ready the front is told of them and forgets the old ones; when these have
+// answered what they had, they stop, and the next follow. They are removed only when all new ones serve: until then a
+// failure goes back to them.
+//
+// A new replica is created under the name that docker compose gives it too: the beginning of the old one's ID, "_", and
+// the name that it gets in the end. That is how a later run knows it, whenever this one ends.
+
+// successorName is what the container that replaces old is called while old is there.
+func successorName(old *Container, name string) string {
+	return old.ID[:min(12, len(old.ID))] + "_" + name
+}
+
+// isSuccessor reports whether a container of that name was to get the name in the end.
+func isSuccessor(name, final string) bool {
+	id, rest, ok := strings.Cut(name, "_")
+	return ok && len(id) == 12 && rest == final && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// called is the name of the replica's container while the plan runs.
+func (d decision) called() string {
+	switch d.fate {
+	case rolling:
+		return successorName(d.old, d.name())
+	case keep, start, unpause:
+		return d.old.Name
+	}
+	return d.name()
+}
+
+// existing finds the container of a replica. Of several, which an interrupted replacement leaves behind, one that is as
+// described comes before others, one that runs before those that do not, and the successor before the one it replaces.
+func (p *planner) existing(d decision, hash string) *Container {
+	var found *Container
+	best := -1
+	for _, c := range p.observed.of(d.service.Name) {
+		if c.Number != d.number {
+			continue
+		}
+		rank := 0
+		d.old = &c
+		if fate, _, err := p.fateOf(d, hash); err == nil && fate != replace || p.options.forces(d.service.Name) && c.Hash == hash {
+			rank += 8
+		}
+		if c.Running() {
+			rank += 4
+		}
+		if isSuccessor(c.Name, d.name()) {
+			rank += 2
+		}
+		if c.Name == d.name() {
+			rank++
+		}
+		if rank > best {
+			found, best = &c, rank
+		}
+	}
+	return found
+}
+
+// canRoll reports whether a replica can be replaced while the old one serves: it runs, a front leads to it that can be
+// told, and the two can be there side by side.
+func (p *planner) canRoll(d decision) bool {
+	if d.fate != replace || !d.old.Running() || d.service.ContainerName != "" || len(d.service.Ports) > 0 || len(p.fronts(d)) == 0 {
+		return false
+	}
+	for _, key := range d.networkKeys() {
+		if config := d.service.Networks[key]; p.renewed[key] != "" || config != nil && config.Ipv4Address != "" || !p.books[key].hasFree() {
+			return false
+		}
+	}
+	return true
+}
+
+// decideStanding keeps the fronts that are not part of this run as they are, so that they can be told of its changes.
+func (p *planner) decideStanding() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(p.stack.Project.DisabledServices)) {
+		svc := p.stack.Project.DisabledServices[name]
+		if _, ok := p.stack.Upstreams(svc); !ok {
+			continue
+		}
+		for _, c := range p.observed.of(name) {
+			if c.Running() {
+				p.decisions[name] = append(p.decisions[name], decision{replica: replica{stack: p.stack, service: svc, number: c.Number}, old: &c})
+			}
+		}
+		if len(p.decisions[name]) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// fronts lists the containers that lead to a replica and can be told of another address while they run.
+func (p *planner) fronts(d decision) []decision {
+	var found []decision
+	for _, name := range slices.Sorted(maps.Keys(p.decisions)) {
+		for _, front := range p.decisions[name] {
+			if front.fate == keep && front.old.Running() && p.leadsTo(front, d.service.Name) {
+				found = append(found, front)
+			}
+		}
+	}
+	return found
+}
+
+func (p *planner) leadsTo(front decision, service string) bool {
+	config, ok := p.stack.Upstreams(front.service)
+	return ok && slices.Contains(stack.UpstreamServices(p.stack.Project.Configs[config].Content), service)
+}
+
+// planRolling replaces the replicas of a service that can be replaced while they serve, some at a time.
+func (p *planner) planRolling(name string) error {
+	var indexes []int
+	for i, d := range p.decisions[name] {
+		if d.fate == rolling {
+			indexes = append(indexes, i)
+		}
+	}
+	var before []int
+	for batch := range slices.Chunk(indexes, p.options.Parallel) {
+		if len(before) > 0 && p.options.Pause > 0 {
+			before = []int{p.plan.add(name, pause{After: name, For: p.options.Pause}, "--pause", before...)}
+		}
+		var ready []int
+		for _, i := range batch {
+			d := &p.decisions[name][i]
+			if err := p.planCreate(*d, slices.Clone(before)); err != nil {
+				return err
+			}
+			ready = append(ready, p.ready(*d))
+			d.serves = true
+		}
+		told := slices.Clone(ready)
+		for _, front := range p.fronts(p.decisions[name][batch[0]]) {
+			told = append(told, p.reload(front, p.files(front, false), "service "+strconv.Quote(name)+" has new replicas", ready, p.options.Drain)...)
+		}
+		before = nil
+		for _, i := range batch {
+			d := p.decisions[name][i]
+			before = append(before, p.plan.add(name, stopContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(told)...))
+		}
+		p.stopOps = append(p.stopOps, before...)
+	}
+	return nil
+}
+
+// ready adds the wait until a new replica can take requests, once.
+func (p *planner) ready(d decision) int {
+	op, ok := p.readyOps[d.called()]
+	if !ok {
+		op = p.plan.add(d.service.Name, readyContainer{Name: d.called(), Limit: p.options.WaitTimeout}, "a front is to lead to it", p.startOps[d.called()])
+		p.readyOps[d.called()] = op
+	}
+	return op
+}
+
+// planReload lets a container that is alive read its configs where they differ from those that it has.
+func (p *planner) planReload(d decision, after ...int) {
+	if !reloads(d) {
+		return // with other configs it is replaced
+	}
+	files := p.files(d, true)
+	if len(p.stale(d, files)) == 0 {
+		return
+	}
+	var drain time.Duration
+	for name, replicas := range p.decisions {
+		if !p.leadsTo(d, name) {
+			continue
+		}
+		for _, upstream := range replicas {
+			if _, begins := p.startOps[upstream.called()]; begins && upstream.fate != rolling {
+				after = append(after, p.ready(upstream))
+			}
+		}
+		if slices.ContainsFunc(p.observed.of(name), func(c Container) bool { return c.Running() && !p.isReplica(c) }) {
+			drain = p.options.Drain
+		}
+	}
+	p.reload(d, files, "its content changed", after, drain)
+}
+
+// reload adds the reload of a front where the files are not those that it has, or was told of last.
+func (p *planner) reload(d decision, files []File, cause string, after []int, drain time.Duration) []int {
+	name, stale := d.called(), p.stale(d, files)
+	if len(stale) == 0 {
+		return nil
+	}
+	if last, ok := p.lastReload[name]; ok {
+		after = append(after, last)
+	}
+	extension := stack.ServiceExtensionOf(d.service)
+	action := &reloadContainer{
+		Name: name, Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
+		Check: extension.Check, Checked: p.upstreamsPath(d.service),
+	}
+	op := p.plan.add(d.service.Name, action, cause, sorted(after)...)
+	p.lastReload[name] = op
+	p.reloadOps = append(p.reloadOps, op)
+	p.staged[name] = map[string]stamp{}
+	for _, f := range files {
+		p.staged[name][f.Path] = stampOf(f.Content)
+	}
+	return []int{op}
+}
+
+// stale picks the files of which the front has others, or which it has not read.
+func (p *planner) stale(d decision, files []File) []File {
+	var stale []File
+	last, told := p.staged[d.called()]
+	for _, f := range files {
+		have, looked := d.old.Files[f.Path]
+		if told && last[f.Path] != stampOf(f.Content) ||
+			!told && looked && (have != stampOf(f.Content) || d.old.Files[markOf(f).Path] != stampOf(markOf(f).Content)) {
+			stale = append(stale, f)
+		}
+	}
+	return stale
+}
+
+// upstreamsPath is where a front reads the config that has the upstreams.
+func (p *planner) upstreamsPath(svc types.ServiceConfig) string {
+	config, _ := p.stack.Upstreams(svc)
+	for _, ref := range svc.Configs {
+		if ref.Source == config {
+			return configTarget(ref)
+		}
+	}
+	return ""
+}
+
+// planRenames removes what was replaced while it served, once all else is done, and gives the new replicas their names.
+func (p *planner) planRenames(services []string) {
+	for _, name := range services {
+		for _, d := range p.decisions[name] {
+			if d.called() == d.name() {
+				continue
+			}
+			var done []int
+			if d.fate == rolling {
+				done = append(done, p.readyOps[d.called()])
+				p.removeOps[d.old.ID] = p.plan.add(name, removeContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(slices.Concat(p.stopOps, p.reloadOps))...)
+			}
+			after, free := p.freed(d.name())
+			if !free {
+				continue
+			}
+			after = append(after, done...)
+			for key, op := range p.waitOps {
+				if strings.HasPrefix(key, d.called()+" ") {
+					after = append(after, op)
+				}
+			}
+			p.plan.add(name, renameContainer{Old: d.called(), Name: d.name()}, "the one that it replaced is gone", sorted(after)...)
+		}
+	}
+}
+
+// freed lists what makes a name free; one that stays in use is not.
+func (p *planner) freed(name string) (after []int, free bool) {
+	for _, c := range p.observed.Containers {
+		if c.Name == name {
+			op, ok := p.removeOps[c.ID]
+			return []int{op}, ok
+		}
+	}
+	return nil, !slices.ContainsFunc(p.observed.Others, func(o Other) bool { return o.Name == name })
+}
