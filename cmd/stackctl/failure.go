@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
@@ -12,12 +13,18 @@ import (
 )
 
 // printFailure shows a card for every container that is not well, before the error itself is printed.
-func (a *app) printFailure(ctx context.Context, eng *engine.Engine, s *stack.Stack) {
+func (a *app) printFailure(ctx context.Context, eng *engine.Engine, s *stack.Stack, err error) {
 	if ctx.Err() != nil {
 		a.printInterrupted()
 		return
 	}
-	for _, card := range orchestrate.Cards(ctx, eng, s.Project.Name) {
+	var cards []orchestrate.Card
+	if undone := (*orchestrate.UndoneError)(nil); errors.As(err, &undone) {
+		cards = undone.Cards
+	} else {
+		cards = orchestrate.Cards(ctx, eng, s.Project.Name)
+	}
+	for _, card := range cards {
 		if a.progress == "json" {
 			_ = json.NewEncoder(a.Err).Encode(struct {
 				Kind string `json:"kind"`

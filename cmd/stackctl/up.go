@@ -30,6 +30,7 @@ type upOptions struct {
 	forceRecreate bool
 	removeOrphans bool
 	port          int
+	rolling       rollingOptions
 	binaryDigest  func() (string, error)
 }
 
@@ -91,7 +92,10 @@ func (o *upOptions) images() images.Options {
 }
 
 func (o *upOptions) plan() orchestrate.PlanOptions {
-	return orchestrate.PlanOptions{ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout}
+	return orchestrate.PlanOptions{
+		ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout,
+		Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
+	}
 }
 
 // up is the whole of `stackctl up`: load, get images, plan and apply, wait, report.
@@ -109,7 +113,8 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	defer eng.Close()
 	if o.dryRun {
 		show.close()
-		return a.printPlan(ctx, eng, s, o)
+		_, err := a.printPlan(ctx, eng, s, o, "text")
+		return err
 	}
 	plan, err := converge(ctx, eng, s, o, show)
 	if err == nil && !o.noWait {
@@ -117,7 +122,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	}
 	show.close()
 	if err != nil {
-		a.printFailure(ctx, eng, s)
+		a.printFailure(ctx, eng, s, err)
 		return err
 	}
 	a.reportUp(s, plan, time.Since(begin))
@@ -206,32 +211,6 @@ func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout
 		return ctx.Err()
 	}
 	return err
-}
-
-// printPlan prints what `up` would do. It hands only the engine's reading half on.
-func (a *app) printPlan(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions) error {
-	found, err := images.Find(ctx, eng, s, o.images())
-	if err != nil {
-		return err
-	}
-	for _, res := range found {
-		if res.ID == "" || o.build && res.Origin != images.OriginRegistry {
-			verb := map[images.Origin]string{images.OriginRegistry: "pull", images.OriginHost: "make"}[res.Origin]
-			if verb == "" {
-				verb = "build"
-			}
-			fmt.Fprintf(a.Out, "   %s image %s: service %q needs it\n", verb, res.Ref, res.Service)
-		}
-	}
-	plan, _, err := orchestrate.Prepare(ctx, eng, s, images.ByService(found), o.plan())
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(a.Out, plan.String())
-	if plan.Empty() {
-		fmt.Fprintf(a.Out, "nothing to do: %d containers are as they should be\n", plan.Kept)
-	}
-	return nil
 }
 
 // reportUp prints the result: the URL to standard output, the rest to standard error.

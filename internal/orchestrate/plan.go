@@ -16,6 +16,7 @@ type Op struct {
 // Plan is a list of steps in an order that respects After. It prints as text that people read and tests compare.
 type Plan struct {
 	Ops      []Op
+	Changes  []Change // what the steps do to each object, those that stay included; only PlanUp lists them
 	Warnings []string
 	// Kept counts the containers that stay as they are.
 	Kept int

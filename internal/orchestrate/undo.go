@@ -27,7 +27,7 @@ func (e *UndoneError) Unwrap() error { return e.Err }
 
 // undoPlan lists, last first, what takes back the steps that were begun; nil when there is nothing to take back, or a
 // container is gone for good already.
-func undoPlan(plan *Plan, begun []bool, cause error) *Plan {
+func undoPlan(plan *Plan, begun []bool) *Plan {
 	back := &Plan{}
 	for i := len(plan.Ops) - 1; i >= 0; i-- {
 		op := plan.Ops[i]
@@ -46,7 +46,7 @@ func undoPlan(plan *Plan, begun []bool, cause error) *Plan {
 			if n := len(back.Ops); n > 0 {
 				after = []int{n - 1}
 			}
-			back.add(op.Service, action, "going back: "+cause.Error(), after...)
+			back.add(op.Service, action, "going back", after...)
 		}
 	}
 	if back.Empty() {
@@ -60,11 +60,14 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 	if ctx.Err() != nil {
 		return cause // who interrupts wants to have no more done; the next run finds its way from here
 	}
-	back := undoPlan(plan, begun, cause)
+	back := undoPlan(plan, begun)
 	if back == nil {
 		return cause
 	}
 	undone := &UndoneError{Err: cause, Cards: Cards(ctx, w, project)}
+	for i := range undone.Cards {
+		undone.Cards[i].Next = "change its image or configuration, and try again: `stackctl plan` shows what changes"
+	}
 	if err := Apply(ctx, w, back, sink); err != nil {
 		return errors.Join(cause, fmt.Errorf("going back: %w", err))
 	}

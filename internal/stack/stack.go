@@ -5,6 +5,7 @@ package stack
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,6 +102,15 @@ func (s *Stack) Upstreams(svc types.ServiceConfig) (config string, ok bool) {
 
 // Select keeps the named services and what they depend on; no names keep all.
 func (s *Stack) Select(services []string) (*Stack, error) {
+	return s.choose(services, types.IncludeDependencies)
+}
+
+// Only keeps the named services, and not what they depend on; no names keep all.
+func (s *Stack) Only(services []string) (*Stack, error) {
+	return s.choose(services, types.IgnoreDependencies)
+}
+
+func (s *Stack) choose(services []string, dependencies types.DependencyOption) (*Stack, error) {
 	if len(services) == 0 {
 		return s, nil
 	}
@@ -109,7 +119,7 @@ func (s *Stack) Select(services []string) (*Stack, error) {
 			return nil, fmt.Errorf("finding service %q: the Compose file has %v", name, s.Project.ServiceNames())
 		}
 	}
-	project, err := s.Project.WithSelectedServices(services)
+	project, err := s.Project.WithSelectedServices(services, dependencies)
 	if err != nil {
 		return nil, fmt.Errorf("selecting services %v: %w", services, err)
 	}
@@ -144,4 +154,33 @@ func (s *Stack) Scale(service string, replicas int) error {
 	svc.SetScale(replicas)
 	s.Project.Services[service] = svc
 	return nil
+}
+
+// Behind lists the services that an upstream block of a front names, sorted.
+func (s *Stack) Behind() []string {
+	var names []string
+	for _, front := range s.Project.Services {
+		config, ok := s.Upstreams(front)
+		if !ok {
+			continue
+		}
+		for _, name := range UpstreamServices(s.Project.Configs[config].Content) {
+			if _, known := s.Project.Services[name]; known && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// SetImage makes a service use an image as it is, however its file says that its own is made.
+func SetImage(svc *types.ServiceConfig, image string) {
+	ext := ServiceExtensionOf(*svc)
+	ext.Build, ext.Host = "", nil
+	svc.Image, svc.Build = image, nil
+	svc.Extensions = maps.Clone(svc.Extensions)
+	if svc.Extensions != nil {
+		svc.Extensions[extensionKey] = ext
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
+	"stackctl.dev/stackctl/internal/mask"
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
@@ -65,7 +66,7 @@ func aboutContainer(info container.InspectResponse) (r rows) {
 	if !state.Running && state.Status != "created" {
 		r.add("exit code", fmt.Sprint(state.ExitCode))
 	}
-	r.add("error", maskText(state.Error))
+	r.add("error", mask.Text(state.Error))
 	r.add("out of memory", yes(state.OOMKilled))
 	r.add("restarts", fmt.Sprint(info.RestartCount))
 	policy := string(info.HostConfig.RestartPolicy.Name)
@@ -73,7 +74,7 @@ func aboutContainer(info container.InspectResponse) (r rows) {
 		policy += fmt.Sprintf(", at most %d times", n)
 	}
 	r.add("restart policy", cmp.Or(policy, "no"))
-	r.add("command", maskCommand(append([]string{info.Path}, info.Args...)))
+	r.add("command", mask.Command(append([]string{info.Path}, info.Args...)))
 	return r
 }
 
@@ -99,7 +100,7 @@ func aboutHealth(h *container.Health) (r rows) {
 			lines = append(lines[:shownProbeLines], "…")
 		}
 		if output := strings.TrimSpace(strings.Join(lines, "\n")); output != "" {
-			text += ": " + maskText(output)
+			text += ": " + mask.Text(output)
 		}
 		r.add(probe.Start.Local().Format(time.TimeOnly), text)
 	}
@@ -134,7 +135,7 @@ func aboutConfiguration(info container.InspectResponse) (r rows) {
 		r.add("stop timeout", fmt.Sprintf("%ds", *config.StopTimeout))
 	}
 	if check := config.Healthcheck; check != nil && len(check.Test) > 0 {
-		r.add("healthcheck", maskCommand(check.Test))
+		r.add("healthcheck", mask.Command(check.Test))
 	}
 	var labels rows
 	for name, value := range config.Labels {
@@ -198,7 +199,7 @@ func aboutMounts(info container.InspectResponse) (r rows) {
 func aboutEnvironment(env []string) (r rows) {
 	for _, setting := range env {
 		name, value, _ := strings.Cut(setting, "=")
-		r = append(r, Row{name, maskSetting(name, value)})
+		r = append(r, Row{name, mask.Setting(name, value)})
 	}
 	return sorted(r)
 }

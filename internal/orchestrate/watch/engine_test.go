@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
+	"stackctl.dev/stackctl/internal/mask"
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 )
@@ -198,7 +199,7 @@ func TestEngineInspect(t *testing.T) {
 	d, err := Inspect(r.ctx, r.Engine, r.create("web", 1))
 	r.check(err)
 	text := fmt.Sprint(d)
-	if !strings.Contains(text, "{API_TOKEN "+masked+"}") || strings.Contains(text, "hunter2") || !strings.Contains(text, "{state created}") {
+	if !strings.Contains(text, "{API_TOKEN "+mask.Hidden+"}") || strings.Contains(text, "hunter2") || !strings.Contains(text, "{state created}") {
 		t.Errorf("details %s", text)
 	}
 	if _, err := Inspect(r.ctx, r.Engine, "nobody"); err == nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 
+	"stackctl.dev/stackctl/internal/mask"
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
@@ -116,42 +117,6 @@ func TestTellerSaysOneThingOnce(t *testing.T) {
 	}
 }
 
-func TestMask(t *testing.T) {
-	for _, c := range []struct{ name, value, want string }{
-		{"REDIS_HOST", "redis", "redis"},
-		{"REDIS_PASSWORD", "hunter2", masked},
-		{"api_token", "x", masked},
-		{"AWS_SECRET_ACCESS_KEY", "x", masked},
-		{"DB_DSN", "x", masked},
-		{"MYSQL_PWD", "x", masked},
-		{"PWD", "/app", "/app"},
-		{"PASSWORD", "", ""},
-		{"REDIS_URL", "redis://user:p/w@d@redis:6379/0", "redis://user:" + masked + "@redis:6379/0"},
-		{"REDIS_URL", "redis://:pw@redis", "redis://:" + masked + "@redis"},
-		{"REDIS_URL", "redis://redis:6379/0", "redis://redis:6379/0"},
-		{"REPO", "https://ghp_0123456789abcdef@github.com/x", "https://" + masked + "@github.com/x"},
-		{"HOOK", "https://x/y?a=1&token=abc&b=2", "https://x/y?a=1&token=" + masked + "&b=2"},
-	} {
-		if got := maskSetting(c.name, c.value); got != c.want {
-			t.Errorf("%s=%s: got %q, want %q", c.name, c.value, got, c.want)
-		}
-	}
-	for _, c := range []struct{ command, want string }{
-		{"redis-server|--requirepass|hunter2|--port|1", "redis-server --requirepass " + masked + " --port 1"},
-		{"web|--password=hunter2", "web --password=" + masked},
-		{"web|--password=a b&c", "web --password=" + masked},
-		{"sh|-c|exec web --db-password hunter2 --port 1", "sh -c exec web --db-password " + masked + " --port 1"},
-		{"env|TOKEN=abc|web", "env TOKEN=" + masked + " web"},
-		{"redis-cli|-a|hunter2|ping", "redis-cli -a " + masked + " ping"},
-		{"ls|-a|dir", "ls -a dir"},
-		{"web|http://u:p@h/", "web http://u:" + masked + "@h/"},
-	} {
-		if got := maskCommand(strings.Split(c.command, "|")); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.command, got, c.want)
-		}
-	}
-}
-
 func TestCondition(t *testing.T) {
 	of := func(change func(*Container)) Container {
 		var c Container
@@ -228,7 +193,7 @@ func TestDescribe(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		"id: aaaaaaaaaaaa\n", "image ID: bbbbbbbbbbbb\n", "failing streak: 7\n", "exit code 1: a\nb\nc\n…\n", "read-only root: yes\n", "memory limit: 128 MiB\n",
-		"cpus: 1\n", "dev.stackctl.ready: 1/x\n", "/data: volume data -> /data, rw\n", "# environment\nA_TOKEN: " + masked + "\nB: 2\n",
+		"cpus: 1\n", "dev.stackctl.ready: 1/x\n", "/data: volume data -> /data, rw\n", "# environment\nA_TOKEN: " + mask.Hidden + "\nB: 2\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)

@@ -1,4 +1,5 @@
-package watch
+// Package mask hides secrets in what is shown of settings and commands.
+package mask
 
 import (
 	"regexp"
@@ -6,7 +7,8 @@ import (
 	"strings"
 )
 
-const masked = "••••••"
+// Hidden stands where a secret was.
+const Hidden = "••••••"
 
 // secretWords are the parts of a setting's name that tell a secret. Hiding too much is the smaller harm.
 var secretWords = []string{"PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PRIVATE", "DSN", "COOKIE", "SALT", "CONNECTION_STRING", "CONNSTR"}
@@ -24,12 +26,12 @@ func isSecret(name string) bool {
 	return false
 }
 
-// maskSetting hides the value of NAME=value if the name tells a secret, else the secrets in the value.
-func maskSetting(name, value string) string {
+// Setting hides the value of NAME=value if the name tells a secret, else the secrets in the value.
+func Setting(name, value string) string {
 	if isSecret(name) && value != "" {
-		return masked
+		return Hidden
 	}
-	return maskText(value)
+	return Text(value)
 }
 
 var (
@@ -39,14 +41,14 @@ var (
 	assignment   = regexp.MustCompile(`([A-Za-z0-9_.\-]+)=([^\s&;,'"]+)`)
 )
 
-// maskText hides passwords in URLs and the values of assignments to secret names, wherever they stand.
-func maskText(text string) string {
-	text = userPassword.ReplaceAllString(text, "$1:"+masked+"@")
-	text = userToken.ReplaceAllString(text, "://"+masked+"@")
+// Text hides passwords in URLs and the values of assignments to secret names, wherever they stand.
+func Text(text string) string {
+	text = userPassword.ReplaceAllString(text, "$1:"+Hidden+"@")
+	text = userToken.ReplaceAllString(text, "://"+Hidden+"@")
 	return assignment.ReplaceAllStringFunc(text, func(found string) string {
 		name, _, _ := strings.Cut(found, "=")
 		if isSecret(name) {
-			return name + "=" + masked
+			return name + "=" + Hidden
 		}
 		return found
 	})
@@ -55,21 +57,21 @@ func maskText(text string) string {
 // flagValue is a flag and the word after it, inside a shell's line.
 var flagValue = regexp.MustCompile(`(--?[A-Za-z0-9_\-]+)(\s+)([^\s\-]\S*)`)
 
-// maskCommand hides secrets in a command's words: --password=x, and the word after --requirepass.
-func maskCommand(words []string) string {
+// Command hides secrets in a command's words: --password=x, and the word after --requirepass.
+func Command(words []string) string {
 	shown := make([]string, len(words))
 	for i, word := range words {
 		name, value, assigned := strings.Cut(word, "=")
 		switch {
 		case i > 0 && takesSecret(words[i-1], words) && !strings.HasPrefix(word, "-"):
-			shown[i] = masked
+			shown[i] = Hidden
 		case assigned && value != "" && isSecret(name) && !strings.ContainsAny(name, " \t\n/"):
-			shown[i] = name + "=" + masked
+			shown[i] = name + "=" + Hidden
 		default:
-			shown[i] = flagValue.ReplaceAllStringFunc(maskText(word), func(found string) string {
+			shown[i] = flagValue.ReplaceAllStringFunc(Text(word), func(found string) string {
 				m := flagValue.FindStringSubmatch(found)
 				if takesSecret(m[1], []string{word}) {
-					return m[1] + m[2] + masked
+					return m[1] + m[2] + Hidden
 				}
 				return found
 			})

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// rollingOptions say how replicas are replaced while they serve.
+type rollingOptions struct {
+	parallel     int
+	drain, pause time.Duration
+}
+
+type rolloutOptions struct {
+	upOptions
+	service string
+	image   string
+	env     []string
+}
+
+func newRolloutCmd(a *app) *cobra.Command {
+	o := &rolloutOptions{upOptions: upOptions{pull: "missing", source: "auto", forceRecreate: true, binaryDigest: imageOptions().BinaryDigest}}
+	cmd := &cobra.Command{
+		Use:   "rollout [SERVICE]",
+		Short: "Replace a service's replicas without an outage",
+		Long: "Replace the replicas of a service one after another, by what the Compose file and the flags say now.\n" +
+			"A new replica starts beside the old one; when it answers its healthcheck, nginx is told; when the old one has answered " +
+			"what it had, it stops, and the next follows.\n" +
+			"If a new replica does not become ready, everything goes back by itself, and the exit code is 1.\n" +
+			"Without SERVICE, it is the one behind nginx. What --image and --env change lasts until the next `up` or `rollout`: " +
+			"write it into the Compose file to keep it.",
+		Example: "stackctl rollout                            # the web tier, as the Compose file has it now\n" +
+			"stackctl rollout web --env LOG_LEVEL=debug\nstackctl rollout web --image shop/web:2 --parallel 2 --pause 30s",
+		Args: usage(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.service = args[0]
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			return a.rollout(cmd.Context(), o)
+		},
+		ValidArgsFunction: a.completeServices,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.image, "image", "", "make the replicas of this image")
+	flags.StringArrayVarP(&o.env, "env", "e", nil, "set a variable of the replicas' environment, as NAME=VALUE; repeatable")
+	flags.IntVar(&o.rolling.parallel, "parallel", 1, "how many replicas are replaced at once")
+	flags.DurationVar(&o.rolling.drain, "drain", 10*time.Second, "how long an old replica may take to answer what it has")
+	flags.DurationVar(&o.rolling.pause, "pause", 0, "how long to wait before the next replicas follow")
+	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long a new replica may take until it is ready")
+	flags.BoolVar(&o.build, "build", false, "build the image even if it is present")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
+	return cmd
+}
+
+func (o *rolloutOptions) check() error {
+	for _, e := range o.env {
+		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
+			return usageError{fmt.Errorf("checking --env %q: use NAME=VALUE", e)}
+		}
+	}
+	if o.rolling.parallel < 1 || o.rolling.drain <= 0 || o.rolling.pause < 0 {
+		return usageError{errors.New("checking --parallel, --drain, --pause: use 1 or more, a time above 0, and a time of 0 or more")}
+	}
+	return o.upOptions.check()
+}
+
+// rollout is `up` on one service alone, whose containers are all made anew.
+func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
+	begin := time.Now()
+	eng, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	show, err := a.newRenderer()
+	if err != nil {
+		return err
+	}
+	s, plan, err := a.rollOut(ctx, eng, o, show)
+	show.close()
+	if err != nil && s != nil {
+		a.printFailure(ctx, eng, s, err)
+	}
+	if err != nil || o.dryRun {
+		return err
+	}
+	for _, warning := range plan.Warnings {
+		a.tell("warning: " + warning)
+	}
+	a.tell(fmt.Sprintf("service %q rolled out in %s", o.service, round(time.Since(begin))))
+	return nil
+}
+
+func (a *app) rollOut(ctx context.Context, eng *engine.Engine, o *rolloutOptions, show renderer) (*stack.Stack, *orchestrate.Plan, error) {
+	whole, err := a.load(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	unlock, err := lockProject(ctx, eng, whole.Project.Name, show)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
+	s, err := o.desired(ctx, eng, whole)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.dryRun {
+		_, err := a.printPlan(ctx, eng, s, &o.upOptions, "text")
+		return s, nil, err
+	}
+	plan, err := carryOut(ctx, eng, s, &o.upOptions, show)
+	if err == nil {
+		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
+	}
+	return s, plan, err
+}
+
+// desired is the one service, with what the flags change and as many replicas as it has.
+func (o *rolloutOptions) desired(ctx context.Context, eng *engine.Engine, whole *stack.Stack) (*stack.Stack, error) {
+	if o.service == "" {
+		behind := whole.Behind()
+		if len(behind) != 1 {
+			return nil, usageError{fmt.Errorf("choosing the service: %d stand behind a proxy; name one of %s", len(behind), strings.Join(whole.Project.ServiceNames(), ", "))}
+		}
+		o.service = behind[0]
+	}
+	o.services = []string{o.service}
+	s, err := whole.Only(o.services)
+	if err != nil {
+		return nil, err
+	}
+	containers, err := orchestrate.Containers(ctx, eng, s.Project.Name)
+	if err != nil {
+		return nil, err
+	}
+	containers = slices.DeleteFunc(containers, func(c orchestrate.Container) bool { return c.Service != o.service || c.OneOff })
+	if len(containers) == 0 {
+		return nil, fmt.Errorf("rolling out service %q: it has no containers; start the stack with `stackctl up`", o.service)
+	}
+	if n := replicasOf(containers); n != stack.Replicas(s.Project.Services[o.service]) {
+		if err := s.Scale(o.service, n); err != nil {
+			return nil, err
+		}
+	}
+	svc := s.Project.Services[o.service]
+	if o.image != "" {
+		stack.SetImage(&svc, o.image)
+	}
+	environment := types.MappingWithEquals{}
+	for name, value := range svc.Environment {
+		environment[name] = value
+	}
+	for _, e := range o.env {
+		name, value, _ := strings.Cut(e, "=")
+		environment[name] = &value
+	}
+	svc.Environment = environment
+	s.Project.Services[o.service] = svc
+	return s, nil
+}
+
+// replicasOf counts the replicas among a service's containers: one that is being replaced has two.
+func replicasOf(containers []orchestrate.Container) int {
+	numbers := map[int]bool{}
+	for _, c := range containers {
+		numbers[c.Number] = true
+	}
+	return len(numbers)
+}

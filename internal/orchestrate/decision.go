@@ -1,0 +1,128 @@
+package orchestrate
+
+import (
+	"cmp"
+	"fmt"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// decision is what becomes of one replica.
+type decision struct {
+	replica
+	old   *Container // nil when there is none
+	fate  fate
+	cause string
+	// serves says that a rolling replacement is the one to which the front leads, at this point of the plan.
+	serves bool
+}
+
+type fate int
+
+const (
+	keep fate = iota
+	create
+	replace
+	rolling // replace, but the old one stays until the new one serves
+	start
+	unpause
+)
+
+// fateOf compares one replica with what is there.
+func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
+	c := d.old
+	if c == nil {
+		return create, "it does not exist", nil
+	}
+	if cause, err := p.replaceCause(d, hash); err != nil || cause != "" {
+		return replace, cause, err
+	}
+	switch c.State {
+	case "running", "restarting":
+		return keep, "", nil
+	case "paused":
+		return unpause, "it is paused", nil
+	case "created":
+		return start, "it was never started", nil
+	case "dead", "removing":
+		return replace, "it is " + c.State, nil
+	}
+	if Done(d.service, *c) {
+		return keep, "", nil
+	}
+	return start, "it is stopped (" + c.Status + ")", nil
+}
+
+// replaceCause says why a container must be made anew, or "".
+func (p *planner) replaceCause(d decision, hash string) (string, error) {
+	c := d.old
+	if p.options.forces(d.service.Name) {
+		return "--force-recreate", nil
+	}
+	if c.Name != d.name() && !isSuccessor(c.Name, d.name()) {
+		return fmt.Sprintf("its name is %q", c.Name), nil
+	}
+	for _, key := range d.networkKeys() {
+		if why, ok := p.renewed[key]; ok {
+			return fmt.Sprintf("network %q is made anew: %s", key, why), nil
+		}
+	}
+	if d.image.ID == "" {
+		return fmt.Sprintf("image %q is to be made", d.image.Ref), nil
+	}
+	if c.ImageID != d.image.ID {
+		return fmt.Sprintf("image changed: %s -> %s", shortImage(c.Image, c.ImageID), shortImage(d.image.Ref, d.image.ID)), nil
+	}
+	if c.Hash != hash {
+		fields, err := stack.Fields(d.service)
+		if err != nil {
+			return "", err
+		}
+		return changeCause(stack.Diff(c.Fields, fields)), nil
+	}
+	if cause := cmp.Or(p.networkCause(d), d.roleCause(c.Labels)); cause != "" {
+		return cause, nil
+	}
+	if reloads(d) {
+		return "", nil // its files are written while it runs
+	}
+	for _, f := range p.staticFiles(d) {
+		if have, ok := c.Files[f.Path]; ok && have != stampOf(f.Content) {
+			return fmt.Sprintf("config %q changed", f.Path), nil
+		}
+	}
+	return "", nil
+}
+
+// networkCause says why a container cannot be started on the networks as they are, or "".
+func (p *planner) networkCause(d decision) string {
+	for _, key := range d.networkKeys() {
+		name := d.networkName(key)
+		address, ok := d.old.Addresses[name]
+		if !ok {
+			return fmt.Sprintf("it is not on network %q", name)
+		}
+		// The engine remembers a network by its ID: one that was removed and made again is not found at the start.
+		if was := d.old.Networks[name]; was != "" {
+			if is, ok := p.observed.network(name); !ok || is.ID != was {
+				return fmt.Sprintf("its network %q was removed", name)
+			}
+		}
+		if book := p.books[key]; book != nil && !book.subnet.Contains(address) {
+			return fmt.Sprintf("it has no address in %s of network %q", book.subnet, name)
+		}
+	}
+	return ""
+}
+
+// reloads reports whether a service can read changed configs while it runs.
+func reloads(d decision) bool {
+	return stack.ServiceExtensionOf(d.service).Reload != ""
+}
+
+func shortImage(ref, id string) string {
+	if len(id) > 19 {
+		id = id[:19]
+	}
+	return fmt.Sprintf("%s (%s)", cmp.Or(ref, "?"), id)
+}
