@@ -72,10 +72,15 @@ func (a *app) printPlan(ctx context.Context, eng *engine.Engine, s *stack.Stack,
 	if err != nil {
 		return false, err
 	}
+	return a.showPlan(ctx, eng, plan, imageChanges(found, o), format)
+}
+
+// showPlan prints a plan, after the changes that come before it.
+func (a *app) showPlan(ctx context.Context, eng *engine.Engine, plan *orchestrate.Plan, before []orchestrate.Change, format string) (changed bool, err error) {
 	if err := plan.Describe(ctx, eng); err != nil {
 		return false, err
 	}
-	changes := append(imageChanges(found, o), plan.Changes...)
+	changes := append(before, plan.Changes...)
 	kept := 0
 	for _, change := range changes {
 		changed = changed || change.Action != "keep"

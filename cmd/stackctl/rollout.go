@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -54,16 +55,22 @@ func newRolloutCmd(a *app) *cobra.Command {
 		},
 		ValidArgsFunction: a.completeServices,
 	}
+	o.addRollingFlags(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&o.image, "image", "", "make the replicas of this image")
 	flags.StringArrayVarP(&o.env, "env", "e", nil, "set a variable of the replicas' environment, as NAME=VALUE; repeatable")
+	flags.BoolVar(&o.build, "build", false, "build the image even if it is present")
+	return cmd
+}
+
+// addRollingFlags are those of everything that replaces replicas while they serve.
+func (o *rolloutOptions) addRollingFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.IntVar(&o.rolling.parallel, "parallel", 1, "how many replicas are replaced at once")
 	flags.DurationVar(&o.rolling.drain, "drain", 10*time.Second, "how long an old replica may take to answer what it has")
 	flags.DurationVar(&o.rolling.pause, "pause", 0, "how long to wait before the next replicas follow")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long a new replica may take until it is ready")
-	flags.BoolVar(&o.build, "build", false, "build the image even if it is present")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
-	return cmd
 }
 
 func (o *rolloutOptions) check() error {
@@ -80,7 +87,21 @@ func (o *rolloutOptions) check() error {
 
 // rollout is `up` on one service alone, whose containers are all made anew.
 func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
-	begin := time.Now()
+	return a.rolling(ctx, o, "rollout", func(s *stack.Stack, eng *engine.Engine, show renderer) (*orchestrate.Plan, error) {
+		if o.dryRun {
+			_, err := a.printPlan(ctx, eng, s, &o.upOptions, "text")
+			return nil, err
+		}
+		return carryOut(ctx, eng, s, &o.upOptions, show)
+	}, time.Now())
+}
+
+// rolling replaces the replicas of one service, under the project's lock, and reports how that went.
+func (a *app) rolling(ctx context.Context, o *rolloutOptions, verb string, carryOut func(*stack.Stack, *engine.Engine, renderer) (*orchestrate.Plan, error), begin time.Time) error {
+	whole, err := a.load(ctx, nil)
+	if err != nil {
+		return err
+	}
 	eng, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -90,44 +111,39 @@ func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
 	if err != nil {
 		return err
 	}
-	s, plan, err := a.rollOut(ctx, eng, o, show)
-	show.close()
-	if err != nil && s != nil {
-		a.printFailure(ctx, eng, s, err)
+	finish := sync.OnceFunc(show.close)
+	defer finish()
+	unlock, err := lockProject(ctx, eng, whole.Project.Name, show)
+	if err != nil {
+		return err
 	}
-	if err != nil || o.dryRun {
+	defer unlock()
+	s, err := o.desired(ctx, eng, whole)
+	if err != nil {
+		return err
+	}
+	plan, err := carryOut(s, eng, show)
+	if o.dryRun {
+		return err
+	}
+	if err == nil {
+		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
+	}
+	a.remember(ctx, eng, s.Project.Name, verb+" "+o.service, begin, plan, err)
+	finish()
+	if err != nil {
+		a.printFailure(ctx, eng, s, err)
 		return err
 	}
 	for _, warning := range plan.Warnings {
 		a.tell("warning: " + warning)
 	}
-	a.tell(fmt.Sprintf("service %q rolled out in %s", o.service, round(time.Since(begin))))
+	if plan.Empty() {
+		a.tell(fmt.Sprintf("nothing changed: service %q is as wanted", o.service))
+		return nil
+	}
+	a.tell(fmt.Sprintf("%s of service %q done in %s", verb, o.service, round(time.Since(begin))))
 	return nil
-}
-
-func (a *app) rollOut(ctx context.Context, eng *engine.Engine, o *rolloutOptions, show renderer) (*stack.Stack, *orchestrate.Plan, error) {
-	whole, err := a.load(ctx, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	unlock, err := lockProject(ctx, eng, whole.Project.Name, show)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer unlock()
-	s, err := o.desired(ctx, eng, whole)
-	if err != nil {
-		return nil, nil, err
-	}
-	if o.dryRun {
-		_, err := a.printPlan(ctx, eng, s, &o.upOptions, "text")
-		return s, nil, err
-	}
-	plan, err := carryOut(ctx, eng, s, &o.upOptions, show)
-	if err == nil {
-		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
-	}
-	return s, plan, err
 }
 
 // desired is the one service, with what the flags change and as many replicas as it has.

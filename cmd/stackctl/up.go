@@ -120,6 +120,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	if err == nil && !o.noWait {
 		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
 	}
+	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
 	show.close()
 	if err != nil {
 		a.printFailure(ctx, eng, s, err)

@@ -93,13 +93,17 @@ func (p *planner) replicaChange(d decision) (Change, error) {
 		if err != nil {
 			return change, err
 		}
+		labels := map[string]string(d.service.Labels)
 		change.old, change.environment = d.old, d.service.Environment
+		if d.revision != nil {
+			fields, labels, change.environment = d.revision.fields(), d.revision.config.Labels, types.NewMappingWithEquals(d.revision.config.Env)
+		}
 		if d.old.ImageID != d.image.ID {
 			change.Fields = append(change.Fields, Field{Path: "image ID", Old: d.old.ImageID, New: cmp.Or(d.image.ID, "to be made")})
 		}
 		if len(d.old.Fields) > 0 { // other tools' containers have none
 			for _, f := range stack.Diff(d.old.Fields, fields) {
-				change.Fields = append(change.Fields, change.masked(f, d.service.Labels))
+				change.Fields = append(change.Fields, change.masked(f, labels))
 			}
 		}
 	}
@@ -107,7 +111,7 @@ func (p *planner) replicaChange(d decision) (Change, error) {
 }
 
 // masked puts the values of labels and variables, which the fields hold as hashes only, in their place, without secrets.
-func (c *Change) masked(f stack.ChangedField, labels types.Labels) Field {
+func (c *Change) masked(f stack.ChangedField, labels map[string]string) Field {
 	field := Field{Path: f.Path, Old: mask.Text(f.Old), New: mask.Text(f.New)}
 	switch kind, name, _ := strings.Cut(f.Path, "."); kind {
 	case "labels":

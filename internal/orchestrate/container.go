@@ -28,6 +28,7 @@ type replica struct {
 	number    int
 	image     Image
 	addresses map[string]netip.Addr // by network key; absent where the engine chooses
+	revision  *Revision             // the configuration to go back to; nil for the service's own
 }
 
 // Image is the image that a service's containers are made of.
@@ -46,6 +47,9 @@ func (r replica) name() string {
 
 // create turns the service into the engine's terms.
 func (r replica) create() (createContainer, error) {
+	if r.revision != nil {
+		return r.revision.create(r), nil
+	}
 	labels, err := r.labels()
 	if err != nil {
 		return createContainer{}, err
@@ -65,19 +69,23 @@ func (r replica) create() (createContainer, error) {
 	if err != nil {
 		return createContainer{}, err
 	}
-	networking := &network.NetworkingConfig{}
-	if first := r.networkKeys(); len(first) > 0 {
-		networking.EndpointsConfig = map[string]*network.EndpointSettings{r.networkName(first[0]): r.endpoint(first[0])}
-	}
 	platform, err := platformOf(r.service.Platform)
 	if err != nil {
 		return createContainer{}, err
 	}
-	return createContainer{Name: r.name(), Config: config, Host: host, Networking: networking, Platform: platform}, nil
+	return createContainer{Name: r.name(), Config: config, Host: host, Networking: r.networking(), Platform: platform}, nil
+}
+
+// hash identifies the configuration that the container is to have.
+func (r replica) hash() (string, error) {
+	if r.revision != nil {
+		return r.revision.Hash, nil
+	}
+	return stack.Hash(r.service)
 }
 
 func (r replica) labels() (map[string]string, error) {
-	hash, err := stack.Hash(r.service)
+	hash, err := r.hash()
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +183,15 @@ func (r replica) networkMode() container.NetworkMode {
 		return "none"
 	}
 	return container.NetworkMode(r.networkName(keys[0]))
+}
+
+// networking joins the container to its first network: the create call of an engine before API 1.44 takes one.
+func (r replica) networking() *network.NetworkingConfig {
+	networking := &network.NetworkingConfig{}
+	if first := r.networkKeys(); len(first) > 0 {
+		networking.EndpointsConfig = map[string]*network.EndpointSettings{r.networkName(first[0]): r.endpoint(first[0])}
+	}
+	return networking
 }
 
 // endpoint is how the container is attached to one network: by its service's name, aliases and, where planned, address.

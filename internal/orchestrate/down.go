@@ -41,6 +41,9 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 		}
 		drained = fronts
 	}
+	for _, c := range o.Kept {
+		gone = append(gone, plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: true}, "down"))
+	}
 	for _, n := range o.Networks {
 		if n.Project == o.Project {
 			plan.add("", removeNetwork{Name: n.Name, ID: n.ID}, "down", gone...)

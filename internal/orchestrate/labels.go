@@ -28,6 +28,17 @@ const (
 	LabelFront = "dev.stackctl.front"
 	// LabelAddresses is "fixed" on networks whose containers get fixed addresses.
 	LabelAddresses = "dev.stackctl.addresses"
+	// LabelKept is the project of a container that is never started, and so keeps what labels alone cannot: an earlier
+	// revision of a service, or the project's history. Such a container is not labelled as the project's own, so that no
+	// tool takes it for a replica.
+	LabelKept = "dev.stackctl.kept"
+	// LabelRevision is the number of the revision that a kept container is, from 1.
+	LabelRevision = "dev.stackctl.revision"
+	// LabelRevisionImage is the image reference that a kept revision was made of; its container is made of the image's ID,
+	// since a reference may mean another image by now.
+	LabelRevisionImage = "dev.stackctl.revision.image"
+	// LabelHistory holds the project's history as JSON, the oldest entry first; see Entry.
+	LabelHistory = "dev.stackctl.history"
 	// LabelHostFor is on images made from the host's programs: the image reference they stand in for.
 	LabelHostFor = "dev.stackctl.host-for"
 )

@@ -40,6 +40,7 @@ type Observed struct {
 	Networks   []Network   // of the project or with a name that it needs
 	Volumes    []Volume    // likewise
 	Others     []Other     // containers of nobody or of other projects
+	Kept       []Container // never started: earlier revisions and the history, sorted by their number
 	Subnets    []netip.Prefix
 }
 
@@ -142,6 +143,10 @@ func (o *Observed) addContainers(list []container.Summary) {
 		if len(s.Names) > 0 {
 			name = strings.TrimPrefix(s.Names[0], "/")
 		}
+		if s.Labels[LabelKept] == o.Project && s.Labels[LabelProject] == "" {
+			o.Kept = append(o.Kept, parseContainer(name, s))
+			continue
+		}
 		if s.Labels[LabelProject] != o.Project {
 			o.Others = append(o.Others, Other{Name: name, Project: s.Labels[LabelProject], Running: s.State == "running", Ports: s.Ports})
 			continue
@@ -154,6 +159,7 @@ func (o *Observed) addContainers(list []container.Summary) {
 		}
 		return a.Number - b.Number
 	})
+	slices.SortFunc(o.Kept, func(a, b Container) int { return a.revision() - b.revision() })
 }
 
 func parseContainer(name string, s container.Summary) Container {

@@ -15,7 +15,10 @@ func (p *planner) remove(c Container, cause string, after ...int) int {
 	if c.Running() {
 		after = []int{p.plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause, after...)}
 	}
-	op := p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: c.State == "paused" || c.State == "dead"}, cause, after...)
+	if kept, ok := p.keepOps[c.ID]; ok {
+		after = append(after, kept)
+	}
+	op := p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: c.State == "paused" || c.State == "dead"}, cause, sorted(after)...)
 	p.removeOps[c.ID] = op
 	return op
 }

@@ -254,7 +254,8 @@ func (p *planner) planRenames(services []string) {
 			var done []int
 			if d.fate == rolling {
 				done = append(done, p.readyOps[d.called()])
-				p.removeOps[d.old.ID] = p.plan.add(name, removeContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(slices.Concat(p.stopOps, p.reloadOps))...)
+				last := slices.Concat(p.stopOps, p.reloadOps, slices.Collect(maps.Values(p.keepOps)))
+				p.removeOps[d.old.ID] = p.plan.add(name, removeContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(last)...)
 			}
 			after, free := p.freed(d.name())
 			if !free {

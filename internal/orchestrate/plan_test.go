@@ -45,7 +45,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t, "services: {redis: {cpus: 2, hostname: db, init: true, pids_limit: 65, stop_signal: SIGINT}}"))
 			},
-			want: replaced("redis", `cpus changed: "1" -> "2"; hostname added: "db"; init added: "true"; and 2 more`),
+			want: changed("redis", `cpus changed: "1" -> "2"; hostname added: "db"; init added: "true"; and 2 more`),
 		},
 		{
 			name: "image changed",
@@ -321,13 +321,24 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 // rolled is the plan that replaces the only web replica while it serves.
 func rolled(cause string) string {
 	return strings.ReplaceAll(`
- 1 create container ID_stackctl-web-1: CAUSE
- 2 start container ID_stackctl-web-1: CAUSE (after 1)
- 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
- 4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
- 5 stop container stackctl-web-1: CAUSE (after 3, 4)
- 6 remove container stackctl-web-1: CAUSE (after 4, 5)
- 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3, 6)`, "CAUSE", cause)
+ 1 keep revision stackctl-web-revision-1: 'stackctl rollback' goes back to it
+ 2 create container ID_stackctl-web-1: CAUSE
+ 3 start container ID_stackctl-web-1: CAUSE (after 2)
+ 4 await container ID_stackctl-web-1: a front is to lead to it (after 3)
+ 5 reload container stackctl-nginx-1: service "web" has new replicas (after 4)
+ 6 stop container stackctl-web-1: CAUSE (after 4, 5)
+ 7 remove container stackctl-web-1: CAUSE (after 1, 5, 6)
+ 8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 4, 7)`, "CAUSE", cause)
+}
+
+// changed is the plan that makes one running container anew with another configuration.
+func changed(service, cause string) string {
+	return strings.NewReplacer("SERVICE", service, "CAUSE", cause).Replace(`
+ 1 keep revision stackctl-SERVICE-revision-1: 'stackctl rollback' goes back to it
+ 2 stop container stackctl-SERVICE-1: CAUSE
+ 3 remove container stackctl-SERVICE-1: CAUSE (after 1, 2)
+ 4 create container stackctl-SERVICE-1: CAUSE (after 3)
+ 5 start container stackctl-SERVICE-1: CAUSE (after 4)`)
 }
 
 // replaced is the plan that makes one running container anew.

@@ -23,6 +23,8 @@ type PlanOptions struct {
 	Parallel int
 	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
 	Drain time.Duration
+	// Revisions are the configurations that services go back to, by service.
+	Revisions map[string]*Revision
 	// Pause is the time between the replacement of some replicas and of the next.
 	Pause time.Duration
 }
@@ -63,6 +65,7 @@ type planner struct {
 	lastReload map[string]int              // by front's container name: the last one so far
 	staged     map[string]map[string]stamp // by front's container name and path: what the last one wrote
 	readyOps   map[string]int              // by container name
+	keepOps    map[string]int              // by container ID: the step that keeps its revision
 	stopOps    []int                       // of those that are replaced while they serve
 }
 
@@ -73,7 +76,7 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
 		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
 		removeOps: map[string]int{}, subnets: slices.Clone(observed.Subnets),
-		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{},
+		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{}, keepOps: map[string]int{},
 	}
 	order, err := p.serviceOrder()
 	if err != nil {
@@ -95,6 +98,9 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 		if err := p.settle(name); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.planRevisions(order); err != nil {
+		return nil, err
 	}
 	for _, name := range known {
 		if err := p.planService(name); err != nil {
@@ -143,12 +149,12 @@ func (p *planner) serviceOrder() ([]string, error) {
 // decide settles the fate of every replica of a service.
 func (p *planner) decide(name string) error {
 	svc := p.stack.Project.Services[name]
-	hash, err := stack.Hash(svc)
-	if err != nil {
-		return err
-	}
 	for number := 1; number <= stack.Replicas(svc); number++ {
-		d := decision{replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name]}}
+		d := decision{replica: replica{stack: p.stack, service: svc, number: number, image: p.images[name], revision: p.options.Revisions[name]}}
+		hash, err := d.hash()
+		if err != nil {
+			return err
+		}
 		d.old = p.existing(d, hash)
 		if d.fate, d.cause, err = p.fateOf(d, hash); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // undoer is an action that can be taken back.
@@ -64,7 +65,12 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 	if back == nil {
 		return cause
 	}
-	undone := &UndoneError{Err: cause, Cards: Cards(ctx, w, project)}
+	undone := &UndoneError{Err: cause, Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
+		return slices.ContainsFunc(plan.Ops, func(op Op) bool { // one that was only told to stop
+			stop, ok := op.Action.(stopContainer)
+			return ok && stop.Name == c.Container
+		})
+	})}
 	for i := range undone.Cards {
 		undone.Cards[i].Next = "change its image or configuration, and try again: `stackctl plan` shows what changes"
 	}

@@ -1,0 +1,161 @@
+package orchestrate_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+)
+
+// back rolls the web tier back.
+func (w *world) back(number int) error {
+	w.Helper()
+	observed, err := orchestrate.Observe(w.Context(), w, projectName)
+	w.check(err)
+	revision, err := observed.Previous("web", number)
+	if err != nil {
+		return err
+	}
+	w.check(revision.Load(w.Context(), w))
+	images := map[string]orchestrate.Image{"web": {Ref: revision.Image, ID: revision.ImageID}}
+	only, err := w.stack.Only([]string{"web"})
+	w.check(err)
+	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{"web": &revision}}, nil)
+	return err
+}
+
+func (w *world) limit(name string) int64 {
+	w.Helper()
+	info, err := w.ContainerInspect(w.Context(), name)
+	w.check(err)
+	return info.HostConfig.Memory >> 20
+}
+
+func TestRollback(t *testing.T) {
+	with := func(mb int) *world {
+		w := newWorld(t, embedded(t, fmt.Sprintf("services: {web: {scale: 2, mem_limit: %dm}}", mb)))
+		w.up()
+		return w
+	}
+	w := with(100)
+	if err := w.back(0); err == nil || !strings.Contains(err.Error(), "none is kept") {
+		t.Errorf("nothing to go back to: %v", err)
+	}
+	for _, mb := range []int{110, 120, 130, 140} {
+		w.use(embedded(t, fmt.Sprintf("services: {web: {scale: 2, mem_limit: %dm}}", mb)))
+		w.up()
+		w.settled()
+	}
+	observed, err := orchestrate.Observe(t.Context(), w, projectName)
+	w.check(err)
+	var numbers []int
+	for _, r := range observed.Revisions("web") {
+		numbers = append(numbers, r.Number)
+	}
+	if !slices.Equal(numbers, []int{2, 3, 4}) {
+		t.Errorf("kept: %v", numbers)
+	}
+	for _, step := range []struct {
+		number int
+		want   int64
+	}{{0, 130}, {0, 140}, {3, 120}} {
+		w.check(w.back(step.number))
+		for _, name := range []string{"stackctl-web-1", "stackctl-web-2"} {
+			if got := w.limit(name); got != step.want || w.State(name) != "running" {
+				t.Errorf("to %d: %s has %d MiB, want %d", step.number, name, got, step.want)
+			}
+		}
+	}
+	if err := w.back(1); err == nil || !strings.Contains(err.Error(), `finding revision 1 of service "web": it is not kept`) {
+		t.Errorf("to a dropped one: %v", err)
+	}
+	if names := w.names(); !slices.Equal(names, []string{"stackctl-nginx-1", "stackctl-redis-1", "stackctl-web-1", "stackctl-web-2"}) {
+		t.Errorf("the project has %v", names)
+	}
+	w.up() // and forward again
+	w.settled()
+	if got := w.limit("stackctl-web-1"); got != 140 {
+		t.Errorf("web has %d MiB", got)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: "before"}))
+	w.up()
+	for i := range 40 {
+		w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: fmt.Sprint("up ", i), Error: strings.Repeat("x", 1000)}))
+	}
+	kept, err := orchestrate.Kept(t.Context(), w, projectName)
+	w.check(err)
+	entries := kept.History()
+	if len(entries) != 30 || entries[0].Command != "up 10" || entries[29].Command != "up 39" || len(entries[0].Error) > 300 {
+		t.Errorf("%d entries: %+v", len(entries), entries)
+	}
+	if n := strings.Count(w.Dump(), "-history-"); n != 1 {
+		t.Errorf("%d containers hold it", n)
+	}
+	w.settled() // it is nothing of the stack's own
+	w.down(orchestrate.DownOptions{Volumes: true})
+	if left := w.Dump(); left != "network bridge: 172.17.0.0/16\n" {
+		t.Errorf("left:\n%s", left)
+	}
+	for want, err := range map[string]error{"done": nil, "failed": errBroken, "undone": fmt.Errorf("x: %w", &orchestrate.UndoneError{Err: errBroken})} {
+		if got := orchestrate.Outcome(err); got != want {
+			t.Errorf("%v is %q", err, got)
+		}
+	}
+}
+
+// A replica that does not get ready: the old ones serve as before, and nothing is left of the new ones.
+func TestFailedReplacementGoesBack(t *testing.T) {
+	for _, bad := range []string{"unhealthy", "config"} {
+		t.Run(bad, func(t *testing.T) {
+			three := embedded(t, "services: {web: {scale: 3}}")
+			w := newWorld(t, three)
+			w.up()
+			before, state := w.Dump(), w.File("stackctl-nginx-1", conf)
+			addresses := w.addresses("web")
+			changed := embedded(t, "services: {web: {scale: 3, mem_limit: 256m}}")
+			w.use(changed)
+			second := w.id("stackctl-web-2")[:12] + "_stackctl-web-2"
+			if bad == "unhealthy" {
+				w.Run(second, enginetest.Program{Health: "unhealthy"})
+			} else {
+				checks := 0
+				w.Run("stackctl-nginx-1", enginetest.Program{Command: func(command []string, files map[string]string) (string, int) {
+					if checks++; files[command[len(command)-1]] == "" {
+						t.Errorf("%v checks no file", command)
+					}
+					return "bad directive in " + command[len(command)-1], max(0, checks-1) // the second is refused
+				}})
+			}
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+			var undone *orchestrate.UndoneError
+			if !errors.As(err, &undone) {
+				t.Fatalf("up: %v", err)
+			}
+			if want := map[string]string{"unhealthy": "is unhealthy", "config": "bad directive in " + conf}[bad]; !strings.Contains(err.Error(), want) {
+				t.Errorf("up: %v", err)
+			}
+			if bad == "unhealthy" && (len(undone.Cards) != 1 || undone.Cards[0].Container != second) {
+				t.Errorf("cards: %+v", undone.Cards)
+			}
+			if after := w.Dump(); after != before {
+				t.Errorf("was:\n%sis:\n%s", before, after)
+			}
+			if got := w.File("stackctl-nginx-1", conf); got != state || w.Read("stackctl-nginx-1", conf) != state {
+				t.Errorf("nginx.conf differs:\n%s", got)
+			}
+			if got := w.addresses("web"); !slices.Equal(got, addresses) {
+				t.Errorf("web is at %v, was at %v", got, addresses)
+			}
+			w.use(three)
+			w.settled()
+		})
+	}
+}
