@@ -30,7 +30,6 @@ type Writer interface {
 	ContainerRemove(ctx context.Context, id string, options container.RemoveOptions) error
 	ContainerRename(ctx context.Context, id, name string) error
 	ContainerTop(ctx context.Context, id string, arguments []string) (container.TopResponse, error)
-	CopyFromContainer(ctx context.Context, id, path string) (io.ReadCloser, container.PathStat, error)
 	// RunCommand runs a command in a container; output is the beginning of what it printed.
 	RunCommand(ctx context.Context, id string, command []string) (output string, exitCode int, err error)
 	CopyToContainer(ctx context.Context, id, path string, content io.Reader, options container.CopyToContainerOptions) error

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"path"
 	"slices"
 	"strconv"
@@ -39,9 +40,51 @@ func (p *planner) staticFiles(d decision) []File {
 		if ref.GID != "" {
 			f.GID, _ = ownerOf(ref.GID)
 		}
+		if d.old != nil && d.old.Upstreams != "" && f.Path == upstreamsPath(p.stack, d.service) {
+			f.Content = stack.CollapseUpstreams(d.old.Upstreams, p.serviceAt(d))
+		}
 		files = append(files, f)
 	}
 	return files
+}
+
+// serviceAt tells whose replica is at an address of the front's networks. One that nobody has any more, but that replicas
+// get, was a replica of the service that the block is named after.
+func (p *planner) serviceAt(front decision) func(address, block string) string {
+	services := map[string]string{}
+	for _, c := range p.observed.Containers {
+		if len(p.decisions[c.Service]) == 0 {
+			continue // not part of this run
+		}
+		for _, key := range front.networkKeys() {
+			if address := c.Addresses[front.networkName(key)]; address.IsValid() {
+				services[address.String()] = c.Service
+			}
+		}
+	}
+	return func(text, block string) string {
+		address, err := netip.ParseAddr(text)
+		if err != nil || services[text] != "" || len(p.decisions[block]) == 0 {
+			return services[text]
+		}
+		for _, key := range front.networkKeys() {
+			if book := p.books[key]; book != nil && book.subnet.Contains(address) {
+				return block
+			}
+		}
+		return ""
+	}
+}
+
+// upstreamsPath is where a front reads the config that has the upstreams.
+func upstreamsPath(s *stack.Stack, svc types.ServiceConfig) string {
+	config, _ := s.Upstreams(svc)
+	for _, ref := range svc.Configs {
+		if ref.Source == config {
+			return configTarget(ref)
+		}
+	}
+	return ""
 }
 
 // files lists a replica's configs, with the replicas' addresses in the one that has upstreams: in the end, or at this point
@@ -139,15 +182,21 @@ func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 	for i := range o.Containers {
 		c := &o.Containers[i]
 		svc, ok := s.Project.Services[c.Service]
-		if !ok {
-			svc, ok = s.Project.DisabledServices[c.Service]
-			_, isFront := s.Upstreams(svc)
-			ok = ok && isFront
+		standing := s.Project.DisabledServices[c.Service]
+		_, isFront := s.Upstreams(standing)
+		if isFront = isFront && !ok; isFront {
+			svc = standing
 		}
-		if !ok || c.OneOff || !c.alive() {
+		if !ok && !isFront || c.OneOff || !c.alive() {
 			continue
 		}
 		group.Go(func() error {
+			if isFront { // it keeps the config that it has, whatever the Compose file says by now
+				var err error
+				if c.Upstreams, err = readFile(ctx, r, c.ID, upstreamsPath(s, svc)); err != nil && !errdefs.IsNotFound(err) {
+					return fmt.Errorf("reading %q in container %q: %w", upstreamsPath(s, svc), c.Name, err)
+				}
+			}
 			for _, name := range lookedAt(svc) {
 				info, err := r.ContainerStatPath(ctx, c.ID, name)
 				if err != nil && !errdefs.IsNotFound(err) {

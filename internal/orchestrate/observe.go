@@ -27,6 +27,7 @@ type Reader interface {
 	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
 	ContainerLogs(ctx context.Context, id string, options container.LogsOptions) (io.ReadCloser, error)
 	ContainerStatPath(ctx context.Context, id, path string) (container.PathStat, error)
+	CopyFromContainer(ctx context.Context, id, path string) (io.ReadCloser, container.PathStat, error)
 	NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error)
 	VolumeList(ctx context.Context, options volume.ListOptions) (volume.ListResponse, error)
 	ImageInspect(ctx context.Context, id string, options ...client.ImageInspectOption) (image.InspectResponse, error)
@@ -63,6 +64,7 @@ type Container struct {
 	Ports     []container.Port
 	Labels    map[string]string
 	Files     map[string]stamp // its configs by path, where they were looked at
+	Upstreams string           // the config that has its upstreams, where it was read
 }
 
 // Running reports whether the container's process is there (it may be restarting).

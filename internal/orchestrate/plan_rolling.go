@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -207,7 +205,7 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	extension := stack.ServiceExtensionOf(d.service)
 	action := &reloadContainer{
 		Name: name, Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
-		Check: extension.Check, Checked: p.upstreamsPath(d.service),
+		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service),
 	}
 	op := p.plan.add(d.service.Name, action, cause, sorted(after)...)
 	p.lastReload[name] = op
@@ -231,17 +229,6 @@ func (p *planner) stale(d decision, files []File) []File {
 		}
 	}
 	return stale
-}
-
-// upstreamsPath is where a front reads the config that has the upstreams.
-func (p *planner) upstreamsPath(svc types.ServiceConfig) string {
-	config, _ := p.stack.Upstreams(svc)
-	for _, ref := range svc.Configs {
-		if ref.Source == config {
-			return configTarget(ref)
-		}
-	}
-	return ""
 }
 
 // planRenames removes what was replaced while it served, once all else is done, and gives the new replicas their names.

@@ -179,7 +179,7 @@ func notRunning(err error) bool {
 const maxConfig = 4 << 20
 
 // readFiles reads files of a container; those that are not there are left out.
-func readFiles(ctx context.Context, w Writer, name string, files []File) ([]File, error) {
+func readFiles(ctx context.Context, w Reader, name string, files []File) ([]File, error) {
 	var found []File
 	for _, f := range files {
 		content, err := readFile(ctx, w, name, f.Path)
@@ -195,7 +195,7 @@ func readFiles(ctx context.Context, w Writer, name string, files []File) ([]File
 	return found, nil
 }
 
-func readFile(ctx context.Context, w Writer, name, file string) (string, error) {
+func readFile(ctx context.Context, w Reader, name, file string) (string, error) {
 	archive, _, err := w.CopyFromContainer(ctx, name, file)
 	if err != nil {
 		return "", err

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	upstreamOpen = regexp.MustCompile(`^\s*upstream\s+[A-Za-z0-9_.-]+\s*(\{|#|$)`)
+	upstreamOpen = regexp.MustCompile(`^\s*upstream\s+([A-Za-z0-9_.-]+)\s*(\{|#|$)`)
 	serverLine   = regexp.MustCompile(`^(\s*server\s+)([A-Za-z0-9_.-]+)(:\d+)?(\s[^;]*)?;(.*)$`)
 )
 
@@ -17,7 +17,7 @@ var (
 // A service without addresses keeps its line, so that the file stays valid.
 func RenderUpstreams(conf string, addresses map[string][]string) string {
 	var out strings.Builder
-	eachLine(conf, func(line string, m []string) {
+	eachLine(conf, func(line, _ string, m []string) {
 		if m == nil || len(addresses[m[2]]) == 0 {
 			out.WriteString(line)
 			return
@@ -30,10 +30,31 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 	return out.String()
 }
 
+// CollapseUpstreams is the way back: inside each `upstream` block, the `server` lines with addresses of one service become one
+// that names it, like the first of them. All else stays as written. serviceAt tells whose an address in the block of that
+// name is; "" is nobody's.
+func CollapseUpstreams(conf string, serviceAt func(address, block string) string) string {
+	var out strings.Builder
+	last := ""
+	eachLine(conf, func(line, block string, m []string) {
+		service := ""
+		if m != nil {
+			service = serviceAt(m[2], block)
+		}
+		if service == "" {
+			out.WriteString(line)
+		} else if service != last {
+			out.WriteString(strings.Replace(line, m[2], service, 1))
+		}
+		last = service
+	})
+	return out.String()
+}
+
 // UpstreamServices lists what the `server` lines inside the `upstream` blocks name, each once.
 func UpstreamServices(conf string) []string {
 	var names []string
-	eachLine(conf, func(_ string, m []string) {
+	eachLine(conf, func(_, _ string, m []string) {
 		if m != nil && !slices.Contains(names, m[2]) {
 			names = append(names, m[2])
 		}
@@ -41,13 +62,14 @@ func UpstreamServices(conf string) []string {
 	return names
 }
 
-// eachLine goes through a configuration; server is the match of serverLine for a line inside an `upstream` block, else nil.
-func eachLine(conf string, do func(line string, server []string)) {
-	inside := false
+// eachLine goes through a configuration; inside an `upstream` block, block is its name, and server the match of serverLine.
+func eachLine(conf string, do func(line, block string, server []string)) {
+	inside, block := false, ""
 	for line := range strings.Lines(conf) {
 		text := strings.TrimRight(line, "\r\n")
 		switch {
 		case upstreamOpen.MatchString(text):
+			block = upstreamOpen.FindStringSubmatch(text)[1]
 			inside = !strings.Contains(text, "}") // a block on one line is left alone
 		case inside && strings.HasPrefix(strings.TrimSpace(text), "}"):
 			inside = false
@@ -56,6 +78,6 @@ func eachLine(conf string, do func(line string, server []string)) {
 		if inside {
 			server = serverLine.FindStringSubmatch(text)
 		}
-		do(line, server)
+		do(line, block, server)
 	}
 }

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,4 +87,22 @@ func FuzzRenderUpstreams(f *testing.F) {
 			t.Fatalf("two replicas made no more lines than one: %q, %q", once, twice)
 		}
 	})
+}
+
+func TestCollapseUpstreamsIsTheWayBack(t *testing.T) {
+	const conf = "upstream web {\n\tserver web:5002 max_fails=3; # all\n\tserver api:80;\n\tserver 10.9.9.9:80;\n\tkeepalive 8;\n}\nserver {\n\tserver 10.0.0.2;\n}\n"
+	addresses := map[string][]string{"web": {"10.0.0.2", "10.0.0.3"}, "api": {"10.0.0.4"}}
+	services := map[string]string{"10.0.0.2": "web", "10.0.0.4": "api", "10.0.0.5": "gone"}
+	whose := func(address, block string) string {
+		if block == "web" && address == "10.0.0.3" {
+			return "web"
+		}
+		return services[address]
+	}
+	if got := stack.CollapseUpstreams(stack.RenderUpstreams(conf, addresses), whose); got != conf {
+		t.Errorf("got\n%s", got)
+	}
+	if got := stack.UpstreamServices(conf); !slices.Equal(got, []string{"web", "api", "10.9.9.9"}) {
+		t.Errorf("services %v", got)
+	}
 }
