@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 
 	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/termtext"
 )
 
@@ -30,6 +33,14 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run is the whole program as a function of its context, streams and arguments.
 func run(ctx context.Context, s *streams, args []string) int {
+	if text := os.Getenv("STACKCTL_ENGINE_TIMEOUT"); text != "" {
+		limit, err := time.ParseDuration(text)
+		if err != nil || limit <= 0 {
+			fmt.Fprintf(s.Err, "stackctl: reading STACKCTL_ENGINE_TIMEOUT %q: use a duration such as 2m\n", text)
+			return exitUsage
+		}
+		orchestrate.CallLimit = limit
+	}
 	root := newRoot(s)
 	root.SetArgs(args)
 	// fang gives the help its looks and the man pages. Errors are reported here, so that scripts can rely on their form;

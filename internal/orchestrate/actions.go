@@ -44,12 +44,24 @@ type Action interface {
 	limit() time.Duration
 }
 
-// callLimit bounds one call to the engine that should take well below a second; a loaded engine may need longer.
-const callLimit = 60 * time.Second
+// CallLimit bounds one call to the engine that should take well below a second; a loaded engine may need longer. It is set
+// before the first call, if at all.
+var CallLimit = 60 * time.Second
 
 type bounded struct{}
 
-func (bounded) limit() time.Duration { return callLimit }
+func (bounded) limit() time.Duration { return CallLimit }
+
+// Within bounds calls to the engine as one call is.
+func Within(ctx context.Context, do func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, CallLimit)
+	defer cancel()
+	err := do(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return fmt.Errorf("no answer from the engine within %s; STACKCTL_ENGINE_TIMEOUT=5m gives it more", CallLimit)
+	}
+	return err
+}
 
 type createNetwork struct {
 	bounded
@@ -168,16 +180,33 @@ func (a stopContainer) limit() time.Duration {
 	if a.Grace == nil {
 		return longestGrace
 	}
-	return *a.Grace + callLimit
+	return *a.Grace + CallLimit
 }
 
+// ownGrace is how long a container of which nothing is said has to stop.
+const ownGrace = 10 * time.Second
+
 func (a stopContainer) apply(ctx context.Context, w Writer) error {
-	var options container.StopOptions
-	if a.Grace != nil {
-		seconds := int((*a.Grace + time.Second - 1) / time.Second)
-		options.Timeout = &seconds
+	grace := a.Grace
+	if grace == nil { // named all the same, so that an engine that hangs is told from a container that takes its time
+		info, err := w.ContainerInspect(ctx, a.ID)
+		if err != nil {
+			return ignoreGone(err)
+		}
+		own := ownGrace
+		if info.Config.StopTimeout != nil {
+			own = time.Duration(*info.Config.StopTimeout) * time.Second
+		}
+		grace = &own
 	}
-	return ignoreGone(w.ContainerStop(ctx, a.ID, options))
+	seconds := int((*grace + time.Second - 1) / time.Second)
+	limited, cancel := context.WithTimeout(ctx, *grace+CallLimit)
+	defer cancel()
+	err := ignoreGone(w.ContainerStop(limited, a.ID, container.StopOptions{Timeout: &seconds}))
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer from the engine within %s", *grace+CallLimit)
+	}
+	return err
 }
 
 func (a stopContainer) undo() []Action {
@@ -217,7 +246,7 @@ type pause struct {
 
 func (a pause) Verb() string         { return "pause after" }
 func (a pause) Object() string       { return a.After }
-func (a pause) limit() time.Duration { return a.For + callLimit }
+func (a pause) limit() time.Duration { return a.For + CallLimit }
 func (a pause) apply(ctx context.Context, _ Writer) error {
 	timer := time.NewTimer(a.For)
 	defer timer.Stop()

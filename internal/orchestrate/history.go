@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 )
 
@@ -59,13 +58,7 @@ func historyNumber(c Container) int {
 
 // Kept lists the containers that keep the project's revisions and history.
 func Kept(ctx context.Context, r Reader, project string) (*Observed, error) {
-	list, err := r.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", LabelKept+"="+project))})
-	if err != nil {
-		return nil, fmt.Errorf("listing containers: %w", err)
-	}
-	o := &Observed{Project: project}
-	o.addContainers(list)
-	return o, nil
+	return labelled(ctx, r, project, LabelKept)
 }
 
 // Remember adds an entry to the history of a project that has containers. Labels cannot be changed, so that a new container

@@ -96,6 +96,10 @@ type Other struct {
 // Observe takes the snapshot: three lists, side by side.
 func Observe(ctx context.Context, r Reader, project string) (*Observed, error) {
 	o := &Observed{Project: project}
+	return o, Within(ctx, func(ctx context.Context) error { return o.list(ctx, r) })
+}
+
+func (o *Observed) list(ctx context.Context, r Reader) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		list, err := r.ContainerList(ctx, container.ListOptions{All: true})
@@ -125,18 +129,30 @@ func Observe(ctx context.Context, r Reader, project string) (*Observed, error) {
 		}
 		return nil
 	})
-	return o, group.Wait()
+	return group.Wait()
 }
 
 // Containers lists the project's containers alone, for those that need no more: one call.
 func Containers(ctx context.Context, r Reader, project string) ([]Container, error) {
-	list, err := r.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", LabelProject+"="+project))})
+	o, err := labelled(ctx, r, project, LabelProject)
+	if err != nil {
+		return nil, err
+	}
+	return o.Containers, nil
+}
+
+// labelled lists the containers on which a label names the project.
+func labelled(ctx context.Context, r Reader, project, label string) (*Observed, error) {
+	o := &Observed{Project: project}
+	err := Within(ctx, func(ctx context.Context) error {
+		list, err := r.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label+"="+project))})
+		o.addContainers(list)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listing containers: %w", err)
 	}
-	o := &Observed{Project: project}
-	o.addContainers(list)
-	return o.Containers, nil
+	return o, nil
 }
 
 func (o *Observed) addContainers(list []container.Summary) {

@@ -33,7 +33,7 @@ type reloadContainer struct {
 
 func (a *reloadContainer) Verb() string         { return "reload container" }
 func (a *reloadContainer) Object() string       { return a.Name }
-func (a *reloadContainer) limit() time.Duration { return callLimit + a.Drain }
+func (a *reloadContainer) limit() time.Duration { return CallLimit + a.Drain }
 
 func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
 	if err := a.check(ctx, w); err != nil {

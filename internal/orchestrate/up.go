@@ -15,7 +15,7 @@ func Prepare(ctx context.Context, r Reader, s *stack.Stack, images map[string]Im
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := observed.StatFiles(ctx, r, s); err != nil {
+	if err := Within(ctx, func(ctx context.Context) error { return observed.StatFiles(ctx, r, s) }); err != nil {
 		return nil, nil, err
 	}
 	plan, err := PlanUp(s, observed, images, options)

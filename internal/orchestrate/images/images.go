@@ -77,15 +77,17 @@ type Options struct {
 func Find(ctx context.Context, r Reader, s *stack.Stack, o Options) ([]Resolution, error) {
 	names := s.Project.ServiceNames()
 	found := make([]Resolution, len(names))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, name := range names {
-		group.Go(func() error {
-			var err error
-			found[i], err = find(ctx, r, s, s.Project.Services[name], o)
-			return err
-		})
-	}
-	return found, group.Wait()
+	return found, orchestrate.Within(ctx, func(ctx context.Context) error {
+		group, ctx := errgroup.WithContext(ctx)
+		for i, name := range names {
+			group.Go(func() error {
+				var err error
+				found[i], err = find(ctx, r, s, s.Project.Services[name], o)
+				return err
+			})
+		}
+		return group.Wait()
+	})
 }
 
 func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig, o Options) (Resolution, error) {
