@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
-	"stackctl.dev/stackctl/internal/orchestrate/images"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/stack"
 	"stackctl.dev/stackctl/internal/tui"
@@ -42,57 +40,6 @@ func (s sinkRenderer) close() {}
 
 // Up brings the stack to what its Compose file describes. Replicas that were added to it stay.
 func (o *operator) Up(ctx context.Context, sink orchestrate.Sink) (string, error) {
-	return o.converge(ctx, sink, func(_ *orchestrate.Observed, s *stack.Stack, have map[string]int) error {
-		for service, n := range have {
-			if svc, ok := s.Project.Services[service]; ok && n > stack.Replicas(svc) {
-				_ = s.Scale(service, n) // it has them, so that it can
-			}
-		}
-		return nil
-	})
-}
-
-// Scale changes the number of replicas of one service, and of nothing else what is not as its file says.
-func (o *operator) Scale(ctx context.Context, service string, replicas int, sink orchestrate.Sink) (string, error) {
-	return o.converge(ctx, sink, func(observed *orchestrate.Observed, s *stack.Stack, have map[string]int) error {
-		for other, n := range have {
-			if _, ok := s.Project.Services[other]; ok {
-				_ = s.Scale(other, n)
-			}
-		}
-		if err := s.Scale(service, replicas); err != nil {
-			return err
-		}
-		return o.onlyScales(ctx, observed, s, service)
-	})
-}
-
-// onlyScales refuses a plan that makes containers of other services anew: that is for `up`, which says why.
-func (o *operator) onlyScales(ctx context.Context, observed *orchestrate.Observed, s *stack.Stack, service string) error {
-	eng, err := o.live.engine(ctx)
-	if err != nil {
-		return err
-	}
-	found, err := images.Find(ctx, eng, s, imageOptions())
-	if err != nil {
-		return err
-	}
-	plan, _, err := orchestrate.Prepare(ctx, eng, s, images.ByService(found), orchestrate.PlanOptions{})
-	if err != nil {
-		return err
-	}
-	for _, op := range plan.Ops {
-		known := slices.ContainsFunc(observed.Containers, func(c orchestrate.Container) bool { return c.Service == op.Service })
-		if op.Service != service && known && op.Action.Verb() == "create container" {
-			return fmt.Errorf("scaling service %q: %s would be made anew too: %s; look at `stackctl up --dry-run`, and do that first", service, op.Action.Object(), op.Cause)
-		}
-	}
-	return nil
-}
-
-// converge is `up` on the stack as its Compose file describes it, changed by edit, which gets how many containers each service has. What
-// runs keeps its port, which is not in the file where it was a flag. All of it happens under the project's lock.
-func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit func(*orchestrate.Observed, *stack.Stack, map[string]int) error) (string, error) {
 	begin := time.Now()
 	eng, err := o.live.engine(ctx)
 	if err != nil {
@@ -103,7 +50,7 @@ func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit fun
 		return "", err
 	}
 	defer unlock()
-	s, err := o.desired(ctx, eng, edit)
+	s, err := o.desired(ctx, eng)
 	if err != nil {
 		return "", err
 	}
@@ -112,17 +59,40 @@ func (o *operator) converge(ctx context.Context, sink orchestrate.Sink, edit fun
 	if err == nil {
 		err = awaitReady(ctx, eng, s, up.waitTimeout, plan)
 	}
+	o.a.remember(ctx, eng, s.Project.Name, "up", begin, plan, err)
+	return o.report(ctx, s, plan, begin, err)
+}
+
+// Scale changes the number of replicas of one service, and nothing else.
+func (o *operator) Scale(ctx context.Context, service string, replicas int, sink orchestrate.Sink) (string, error) {
+	begin := time.Now()
+	eng, err := o.live.engine(ctx)
 	if err != nil {
-		return "", o.withCards(ctx, s, err)
+		return "", err
 	}
-	if plan.Empty() {
+	options := &scaleOptions{
+		upOptions: upOptions{waitTimeout: time.Minute, pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest},
+		replicas:  map[string]int{service: replicas},
+	}
+	s, plan, err := o.a.scale(ctx, eng, options, sinkRenderer(sink))
+	return o.report(ctx, s, plan, begin, err)
+}
+
+func (o *operator) report(ctx context.Context, s *stack.Stack, plan *orchestrate.Plan, begin time.Time, err error) (string, error) {
+	switch {
+	case err != nil && s != nil:
+		return "", o.withCards(ctx, s, err)
+	case err != nil:
+		return "", err
+	case plan.Empty():
 		return "nothing changed: " + containers(plan.Kept) + " as described", nil
 	}
 	return "ready in " + round(time.Since(begin)).String(), nil
 }
 
-// desired is what the project shall be.
-func (o *operator) desired(ctx context.Context, eng *engine.Engine, edit func(*orchestrate.Observed, *stack.Stack, map[string]int) error) (*stack.Stack, error) {
+// desired is what the project shall be: as its file says, on the port on which it was published where that was a flag, and with
+// at least as many replicas as it has.
+func (o *operator) desired(ctx context.Context, eng *engine.Engine) (*stack.Stack, error) {
 	observed, err := orchestrate.Observe(ctx, eng, o.live.project)
 	if err != nil {
 		return nil, err
@@ -138,13 +108,12 @@ func (o *operator) desired(ctx context.Context, eng *engine.Engine, edit func(*o
 	if err := sameFiles(observed, s); err != nil {
 		return nil, err
 	}
-	have := map[string]int{}
-	for _, c := range observed.Containers {
-		if !c.OneOff {
-			have[c.Service]++
+	for name, svc := range s.Project.Services {
+		if n := observed.Replicas(name); n > stack.Replicas(svc) {
+			_ = s.Scale(name, n) // it has them, so that it can
 		}
 	}
-	return s, edit(observed, s, have)
+	return s, nil
 }
 
 // withCards adds the likely causes to an error: in the dashboard there is no room for whole cards.
@@ -153,7 +122,11 @@ func (o *operator) withCards(ctx context.Context, s *stack.Stack, err error) err
 	if engErr != nil || ctx.Err() != nil {
 		return err
 	}
-	for _, card := range orchestrate.Cards(ctx, eng, s.Project.Name) {
+	cards := orchestrate.Cards(ctx, eng, s.Project.Name)
+	if undone := (*orchestrate.UndoneError)(nil); errors.As(err, &undone) {
+		cards = undone.Cards
+	}
+	for _, card := range cards {
 		err = errors.Join(err, fmt.Errorf("container %q: %s; %s", card.Container, card.Cause, card.Next))
 	}
 	return err
@@ -167,9 +140,9 @@ func sameFiles(observed *orchestrate.Observed, s *stack.Stack) error {
 		switch {
 		case c.OneOff || files == own:
 		case files == "":
-			return fmt.Errorf("changing project %q: it was made from the embedded stack, not from %s; open the dashboard without --file and COMPOSE_FILE", observed.Project, own)
+			return fmt.Errorf("changing project %q: it was made from the embedded stack, not from %s; leave --file and COMPOSE_FILE out", observed.Project, own)
 		default:
-			return fmt.Errorf("changing project %q: it was made from %s; open the dashboard with `stackctl -f %[2]s dash`", observed.Project, files)
+			return fmt.Errorf("changing project %q: it was made from %s; name it with --file %[2]s", observed.Project, files)
 		}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -160,15 +159,15 @@ func (o *rolloutOptions) desired(ctx context.Context, eng *engine.Engine, whole 
 	if err != nil {
 		return nil, err
 	}
-	containers, err := orchestrate.Containers(ctx, eng, s.Project.Name)
+	observed, err := orchestrate.Observe(ctx, eng, s.Project.Name)
 	if err != nil {
 		return nil, err
 	}
-	containers = slices.DeleteFunc(containers, func(c orchestrate.Container) bool { return c.Service != o.service || c.OneOff })
-	if len(containers) == 0 {
+	n := observed.Replicas(o.service)
+	if n == 0 {
 		return nil, fmt.Errorf("rolling out service %q: it has no containers; start the stack with `stackctl up`", o.service)
 	}
-	if n := replicasOf(containers); n != stack.Replicas(s.Project.Services[o.service]) {
+	if n != stack.Replicas(s.Project.Services[o.service]) {
 		if err := s.Scale(o.service, n); err != nil {
 			return nil, err
 		}
@@ -188,13 +187,4 @@ func (o *rolloutOptions) desired(ctx context.Context, eng *engine.Engine, whole 
 	svc.Environment = environment
 	s.Project.Services[o.service] = svc
 	return s, nil
-}
-
-// replicasOf counts the replicas among a service's containers: one that is being replaced has two.
-func replicasOf(containers []orchestrate.Container) int {
-	numbers := map[int]bool{}
-	for _, c := range containers {
-		numbers[c.Number] = true
-	}
-	return len(numbers)
 }

@@ -54,7 +54,7 @@ func newRoot(s *streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.addFlags(root)
 	root.AddCommand(
-		newUpCmd(a), newPlanCmd(a), newDownCmd(a), newRolloutCmd(a), newRollbackCmd(a), newHistoryCmd(a), newPsCmd(a), newLogsCmd(a), newExecCmd(a), newImagesCmd(a), newConfigCmd(a), newDoctorCmd(a), newDashCmd(a), newDemoCmd(a),
+		newUpCmd(a), newPlanCmd(a), newDownCmd(a), newScaleCmd(a), newVerifyCmd(a), newRolloutCmd(a), newRollbackCmd(a), newHistoryCmd(a), newPsCmd(a), newLogsCmd(a), newExecCmd(a), newImagesCmd(a), newConfigCmd(a), newDoctorCmd(a), newDashCmd(a), newDemoCmd(a),
 		newGetCmd(a), newDelCmd(a), newKeysCmd(a), newRedisCmd(a), newResetCmd(a), newVersionCmd(a), newServeCmd(a), newTunnelCmd(a), newLookupCmd(a),
 	)
 	return root

@@ -30,6 +30,7 @@ type upOptions struct {
 	forceRecreate bool
 	removeOrphans bool
 	port          int
+	scale         []string
 	rolling       rollingOptions
 	binaryDigest  func() (string, error)
 }
@@ -60,6 +61,7 @@ func newUpCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
 	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "make containers anew even if nothing changed")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "remove containers of services that the Compose file does not have")
+	flags.StringArrayVar(&o.scale, "scale", nil, "give a service so many replicas, as SERVICE=REPLICAS; repeatable")
 	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")
 	flags.BoolP("detach", "d", true, "accepted as Compose does; up always detaches")
 	_ = cmd.RegisterFlagCompletionFunc("pull", cobra.FixedCompletions([]string{"missing", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
@@ -137,7 +139,7 @@ func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *e
 	var group sync.WaitGroup
 	group.Go(func() {
 		if s, loading = a.load(ctx, o.variables()); loading == nil {
-			s, loading = s.Select(o.services)
+			s, loading = o.choose(s)
 		}
 	})
 	group.Go(func() { eng, connecting = a.connect(ctx) })
@@ -150,6 +152,23 @@ func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *e
 		return nil, nil, err
 	}
 	return s, eng, nil
+}
+
+// choose keeps the services that were named, with as many replicas as --scale says.
+func (o *upOptions) choose(s *stack.Stack) (*stack.Stack, error) {
+	replicas, err := parseReplicas(o.scale)
+	if err != nil {
+		return nil, err
+	}
+	if s, err = s.Select(o.services); err != nil {
+		return nil, err
+	}
+	for service, n := range replicas {
+		if err := s.Scale(service, n); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // converge holds the project's lock while images are got and the plan is carried out.

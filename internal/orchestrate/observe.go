@@ -270,6 +270,15 @@ func (o *Observed) of(service string) []Container {
 	return found
 }
 
+// Replicas counts the replicas of a service: one that is being replaced has two containers.
+func (o *Observed) Replicas(service string) int {
+	numbers := map[int]bool{}
+	for _, c := range o.of(service) {
+		numbers[c.Number] = true
+	}
+	return len(numbers)
+}
+
 // VolumeNames lists the project's own volumes.
 func (o *Observed) VolumeNames() []string {
 	var names []string
@@ -288,6 +297,17 @@ func (o *Observed) PublishedAt(service string, port uint32) (string, bool) {
 			if uint32(p.PrivatePort) == port && p.PublicPort != 0 && p.Type == "tcp" {
 				return hostPort(p.IP, strconv.Itoa(int(p.PublicPort))), true
 			}
+		}
+	}
+	return "", false
+}
+
+// Entrance returns the host:port at which the project is asked whether it works, see LabelReady.
+func (o *Observed) Entrance() (string, bool) {
+	for _, c := range o.Containers {
+		port, _, _ := strings.Cut(c.Labels[LabelReady], "/")
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil && !c.OneOff {
+			return o.PublishedAt(c.Service, uint32(n))
 		}
 	}
 	return "", false

@@ -229,7 +229,11 @@ func (w Waiting) healthy(ctx context.Context, r Reader, c Container) bool {
 	if command == nil {
 		return false
 	}
-	code, err := w.Exec(ctx, c.ID, command)
+	code := -1
+	err = Within(ctx, func(ctx context.Context) (err error) {
+		code, err = w.Exec(ctx, c.ID, command)
+		return err
+	})
 	return err == nil && code == 0
 }
 

@@ -95,7 +95,11 @@ func (a *reloadContainer) check(ctx context.Context, w Writer) error {
 	for i, word := range a.Check {
 		command[i] = strings.ReplaceAll(word, "{file}", tried.Path)
 	}
-	output, code, err := w.RunCommand(ctx, a.Name, command)
+	output, code := "", 0
+	err := Within(ctx, func(ctx context.Context) (err error) {
+		output, code, err = w.RunCommand(ctx, a.Name, command)
+		return err
+	})
 	if notRunning(err) {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -111,6 +112,7 @@ func (a readyContainer) limit() time.Duration { return a.Limit }
 
 func (a readyContainer) apply(ctx context.Context, w Writer) error {
 	var since time.Time // it has been running
+	said := ""          // by its last healthcheck
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		info, err := w.ContainerInspect(ctx, cmp.Or(a.ID, a.Name))
 		if err != nil {
@@ -121,15 +123,18 @@ func (a readyContainer) apply(ctx context.Context, w Writer) error {
 		} else if since.IsZero() {
 			since = time.Now()
 		}
-		return a.ready(ctx, w, info, since)
+		return a.ready(ctx, w, info, since, &said)
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it was not ready within %s", a.Limit)
+	switch {
+	case !errors.Is(err, context.DeadlineExceeded):
+		return err
+	case said != "":
+		return fmt.Errorf("it was not ready within %s; its healthcheck said: %s", a.Limit, said)
 	}
-	return err
+	return fmt.Errorf("it was not ready within %s", a.Limit)
 }
 
-func (a readyContainer) ready(ctx context.Context, w Writer, info container.InspectResponse, since time.Time) (bool, error) {
+func (a readyContainer) ready(ctx context.Context, w Writer, info container.InspectResponse, since time.Time, said *string) (bool, error) {
 	state := info.State
 	if state.Status != container.StateRunning {
 		if state.Status == container.StateCreated {
@@ -147,9 +152,15 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 	if state.Health != nil && state.Health.Status == container.Healthy {
 		return true, nil
 	}
-	_, code, err := w.RunCommand(ctx, info.ID, check)
-	if notRunning(err) {
-		return false, nil
+	err := Within(ctx, func(ctx context.Context) error {
+		output, code, err := w.RunCommand(ctx, info.ID, check)
+		if err == nil && code != 0 {
+			err = fmt.Errorf("exit code %d %s", code, strings.TrimSpace(output))
+		}
+		return err
+	})
+	if err != nil && !notRunning(err) {
+		*said = err.Error()
 	}
-	return code == 0, err
+	return err == nil, nil // what did not work now may work when the program is up
 }

@@ -14,21 +14,33 @@ var (
 
 // RenderUpstreams returns an nginx configuration in which, inside each `upstream` block, a `server` line that names a
 // service stands once per address of that service, with the same port and parameters. All else stays as written.
-// A service without addresses keeps its line, so that the file stays valid.
+// A service that is not in addresses keeps its line; one that has none gets one that is down: a file without is not valid.
 func RenderUpstreams(conf string, addresses map[string][]string) string {
 	var out strings.Builder
 	eachLine(conf, func(line, _ string, m []string) {
-		if m == nil || len(addresses[m[2]]) == 0 {
+		var found []string
+		known := false
+		if m != nil {
+			found, known = addresses[m[2]]
+		}
+		if !known {
 			out.WriteString(line)
 			return
 		}
+		down := ""
+		if len(found) == 0 {
+			found, down = []string{nowhere}, " down"
+		}
 		end := line[len(strings.TrimRight(line, "\r\n")):]
-		for _, address := range addresses[m[2]] {
-			out.WriteString(m[1] + address + m[3] + m[4] + ";" + m[5] + cmp.Or(end, "\n"))
+		for _, address := range found {
+			out.WriteString(m[1] + address + m[3] + m[4] + down + ";" + m[5] + cmp.Or(end, "\n"))
 		}
 	})
 	return out.String()
 }
+
+// nowhere is an address that nobody has (RFC 5737).
+const nowhere = "192.0.2.1"
 
 // CollapseUpstreams is the way back: inside each `upstream` block, the `server` lines with addresses of one service become one
 // that names it, like the first of them. All else stays as written. serviceAt tells whose an address in the block of that
@@ -40,6 +52,9 @@ func CollapseUpstreams(conf string, serviceAt func(address, block string) string
 		service := ""
 		if m != nil {
 			service = serviceAt(m[2], block)
+		}
+		if m != nil && m[2] == nowhere {
+			service, line = block, strings.Replace(line, " down;", ";", 1)
 		}
 		if service == "" {
 			out.WriteString(line)

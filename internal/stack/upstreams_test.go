@@ -31,7 +31,7 @@ func TestRenderUpstreams(t *testing.T) {
 		},
 		{"two services in one upstream", "upstream x {\n  server web:80;\n  server api:80 backup;\n}\n", "upstream x {\n  server 10.0.0.2:80;\n  server 10.0.0.3:80;\n  server 10.0.0.9:80 backup;\n}\n"},
 		{"outside of an upstream", "upstream web {\n}\nmail {\n  server web:80;\n}\n", "upstream web {\n}\nmail {\n  server web:80;\n}\n"},
-		{"a service without replicas", "upstream none {\n  server none:80;\n}\n", "upstream none {\n  server none:80;\n}\n"},
+		{"a service without replicas", "upstream none {\n  server none:80;\n}\n", "upstream none {\n  server 192.0.2.1:80 down;\n}\n"},
 		{"no service", "upstream web {\n  server example.org:80;\n  server unix:/run/web;\n}\n", "upstream web {\n  server example.org:80;\n  server unix:/run/web;\n}\n"},
 		{"line ends of Windows", "upstream web {\r\n  server web:80;\r\n}\r\n", "upstream web {\r\n  server 10.0.0.2:80;\r\n  server 10.0.0.3:80;\r\n}\r\n"},
 		{"brace on its own line", "upstream web\n{\n  server web:80;\n}\n", "upstream web\n{\n  server 10.0.0.2:80;\n  server 10.0.0.3:80;\n}\n"},
@@ -101,6 +101,12 @@ func TestCollapseUpstreamsIsTheWayBack(t *testing.T) {
 	}
 	if got := stack.CollapseUpstreams(stack.RenderUpstreams(conf, addresses), whose); got != conf {
 		t.Errorf("got\n%s", got)
+	}
+	if got := stack.CollapseUpstreams(stack.RenderUpstreams(conf, map[string][]string{"web": {}}), whose); got != conf {
+		t.Errorf("without a replica: got\n%s", got)
+	}
+	if got := stack.RenderUpstreams(conf, map[string][]string{"web": {}}); !strings.Contains(got, "\tserver 192.0.2.1:5002 max_fails=3 down; # all\n") {
+		t.Errorf("without a replica: got\n%s", got)
 	}
 	if got := stack.UpstreamServices(conf); !slices.Equal(got, []string{"web", "api", "10.9.9.9"}) {
 		t.Errorf("services %v", got)

@@ -1,0 +1,110 @@
+package loadtest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stackctl.dev/stackctl/internal/loadtest"
+)
+
+// during runs a test for a while.
+func during(t *testing.T, target loadtest.Target, d time.Duration) loadtest.Report {
+	t.Helper()
+	test := loadtest.Start(t.Context(), target)
+	timer := time.NewTimer(d)
+	<-timer.C
+	return test.Stop(t.Context())
+}
+
+func TestEachFailureIsCounted(t *testing.T) {
+	var n, bad atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		switch k := n.Add(1); {
+		case k%10 == 0:
+			bad.Add(1)
+			w.WriteHeader(http.StatusBadGateway)
+		case k%25 == 1:
+			bad.Add(1)
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	server.Config.ErrorLog = nil
+	defer server.Close()
+	report := during(t, loadtest.Target{URL: server.URL, Rate: 200}, time.Second)
+	if report.All.Requests < 150 || report.All.Failed == 0 || report.All.Reasons["status 502"] == 0 || len(report.All.Reasons) < 2 {
+		t.Errorf("report %+v", report.All)
+	}
+	// The client asks once more where a connection that it used before was closed without an answer: HTTP allows that for GET.
+	if int64(report.All.Failed) > bad.Load() {
+		t.Errorf("%d failed of %d that the server failed", report.All.Failed, bad.Load())
+	}
+	if report.All.ReasonsByCount()[0] != "status 502" {
+		t.Errorf("reasons %v", report.All.Reasons)
+	}
+}
+
+// A server that stands still for a while: those that were due meanwhile have waited, whether they were sent or not.
+func TestAStallCounts(t *testing.T) {
+	began := time.Now()
+	const from, to = 300 * time.Millisecond, 900 * time.Millisecond
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if since := time.Since(began); since > from && since < to {
+			<-time.NewTimer(to - since).C
+		}
+	}))
+	defer server.Close()
+	report := during(t, loadtest.Target{URL: server.URL, Rate: 100}, 1500*time.Millisecond)
+	if r := report.All; r.Failed != 0 || r.Max < 400*time.Millisecond || r.P99 < 400*time.Millisecond || r.LongestGap < 400*time.Millisecond || r.P50 > 300*time.Millisecond {
+		t.Errorf("report %+v", r)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	report := during(t, loadtest.Target{URL: "http://127.0.0.1:1/", Rate: 50}, 300*time.Millisecond)
+	if r := report.All; r.Requests == 0 || r.Failed != r.Requests || !strings.Contains(r.ReasonsByCount()[0], "connection refused") || len(r.Reasons) != 1 {
+		t.Errorf("report %+v", r)
+	}
+}
+
+func TestPhases(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	test := loadtest.Start(t.Context(), loadtest.Target{URL: server.URL, Rate: 100})
+	for _, p := range []loadtest.Phase{loadtest.During, loadtest.After} {
+		<-time.NewTimer(200 * time.Millisecond).C
+		test.Enter(p)
+	}
+	<-time.NewTimer(200 * time.Millisecond).C
+	report := test.Stop(t.Context())
+	sum := 0
+	for i, p := range report.Phases {
+		if p.Requests == 0 {
+			t.Errorf("phase %d: %+v", i, p)
+		}
+		sum += p.Requests
+	}
+	if sum != report.All.Requests {
+		t.Errorf("%d in phases of %d", sum, report.All.Requests)
+	}
+}
+
+// The end of the context ends the test, though the server never answers.
+func TestCancelled(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	ctx, cancel := context.WithCancel(t.Context())
+	test := loadtest.Start(ctx, loadtest.Target{URL: server.URL, Rate: 20})
+	cancel()
+	began := time.Now()
+	test.Stop(ctx)
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %s", took)
+	}
+}
