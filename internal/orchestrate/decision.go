@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"stackctl.dev/stackctl/internal/stack"
 )
@@ -33,6 +34,9 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	c := d.old
 	if c == nil {
 		return create, "it does not exist", nil
+	}
+	if slices.Contains(p.options.stuck, c.ID) {
+		return replace, "the engine cannot start it any more", nil
 	}
 	if cause, err := p.replaceCause(d, hash); err != nil || cause != "" {
 		return replace, cause, err

@@ -23,6 +23,8 @@ type PlanOptions struct {
 	Parallel int
 	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
 	Drain time.Duration
+	// stuck are the IDs of containers that the engine cannot start any more.
+	stuck []string
 	// Revisions are the configurations that services go back to, by service.
 	Revisions map[string]*Revision
 	// Pause is the time between the replacement of some replicas and of the next.

@@ -2,6 +2,7 @@ package orchestrate
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -44,13 +45,19 @@ func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, 
 			return plan, err
 		}
 		options.ForceRecreate = false // what was recreated in the first attempt is new
+		if m := stuckTask.FindStringSubmatch(err.Error()); m != nil {
+			options.stuck = append(options.stuck, m[1])
+		}
 	}
 }
+
+// stuckTask is the complaint of an engine that was restarted while it started a container: it never can again.
+var stuckTask = regexp.MustCompile(`task ([0-9a-f]{64}): already exists`)
 
 // isRace reports whether a plan failed because something else changed the engine meanwhile, so that another look helps:
 // a subnet that another project took, a name that just appeared, an object that is gone.
 func isRace(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "Pool overlaps") || strings.Contains(text, "is already in use by container") ||
-		strings.Contains(text, "network with name") || strings.Contains(text, "is not paused") || errdefs.IsNotFound(err)
+		strings.Contains(text, "network with name") || strings.Contains(text, "is not paused") || stuckTask.MatchString(text) || errdefs.IsNotFound(err)
 }
