@@ -98,6 +98,13 @@ func Remember(ctx context.Context, w Writer, project string, entry Entry) error 
 // Summarize counts what a plan does, by action.
 func (p *Plan) Summarize() map[string]int {
 	counts := map[string]int{}
+	if len(p.Changes) == 0 { // of a plan that has steps alone
+		for _, op := range p.Ops {
+			if verb, noun, _ := strings.Cut(op.Action.Verb(), " "); noun == "container" {
+				counts[verb]++
+			}
+		}
+	}
 	for _, change := range p.Changes {
 		if change.Action != "keep" {
 			counts[change.Action]++

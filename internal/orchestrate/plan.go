@@ -27,6 +27,17 @@ type Plan struct {
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Ops) == 0 }
 
+// Objects lists what the steps of a kind act on.
+func (p *Plan) Objects(verb string) []string {
+	var objects []string
+	for _, op := range p.Ops {
+		if op.Action.Verb() == verb {
+			objects = append(objects, op.Action.Object())
+		}
+	}
+	return objects
+}
+
 // add appends a step and returns its index.
 func (p *Plan) add(service string, action Action, cause string, after ...int) int {
 	p.Ops = append(p.Ops, Op{Action: action, Cause: cause, After: after, Service: service})

@@ -18,7 +18,9 @@ func (p *planner) remove(c Container, cause string, after ...int) int {
 	if kept, ok := p.keepOps[c.ID]; ok {
 		after = append(after, kept)
 	}
-	op := p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: c.State == "paused" || c.State == "dead"}, cause, sorted(after)...)
+	// One that was never started may be starting right now, for a run that was ended.
+	kill := c.State == "paused" || c.State == "dead" || c.State == "created"
+	op := p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: kill}, cause, sorted(after)...)
 	p.removeOps[c.ID] = op
 	return op
 }

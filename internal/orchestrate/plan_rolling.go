@@ -51,7 +51,7 @@ func (p *planner) existing(d decision, hash string) *Container {
 		}
 		rank := 0
 		d.old = &c
-		if fate, _, err := p.fateOf(d, hash); err == nil && fate != replace || p.options.forces(d.service.Name) && c.Hash == hash {
+		if fate, _, err := p.fateOf(d, hash); err == nil && fate != replace {
 			rank += 8
 		}
 		if c.Running() {

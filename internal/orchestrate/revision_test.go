@@ -159,3 +159,26 @@ func TestFailedReplacementGoesBack(t *testing.T) {
 		})
 	}
 }
+
+// A run that was ended while its new replica started: the one that serves is not stopped for the other's sake.
+func TestForcedAgainWhileTheSuccessorStarts(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	successor := w.id("stackctl-web-1")[:12] + "_stackctl-web-1"
+	w.use(embedded(t, "services: {web: {mem_limit: 256m}}"))
+	w.failing("ContainerStart", func() { w.tryUp() })
+	if w.Has(successor) {
+		t.Fatal("going back has left it there")
+	}
+	labels := map[string]string{
+		orchestrate.LabelProject: projectName, orchestrate.LabelService: "web", orchestrate.LabelContainerNumber: "1", orchestrate.LabelOneOff: "False",
+	}
+	w.create(successor, labels, "stackctl_default")
+	plan := w.plan(orchestrate.PlanOptions{ForceRecreate: true, ForceServices: []string{"web"}}).String()
+	first, _, _ := strings.Cut(plan, "stop container stackctl-web-1")
+	if !strings.Contains(first, "reload container stackctl-nginx-1") || !strings.Contains(first, "await container") {
+		t.Errorf("the one that serves is stopped before another does:\n%s", plan)
+	}
+	w.up(orchestrate.PlanOptions{ForceRecreate: true, ForceServices: []string{"web"}})
+	w.settled()
+}

@@ -114,6 +114,17 @@ func (e *Engine) ContainerKill(ctx context.Context, ref, signal string) error {
 	})
 }
 
+// ContainerPause freezes a program.
+func (e *Engine) ContainerPause(ctx context.Context, ref string) error {
+	return e.with(ctx, "ContainerPause", ref, func(c *box) error {
+		if c.state != container.StateRunning {
+			return conflict("Container %s is not running", c.id)
+		}
+		c.state = container.StatePaused
+		return nil
+	})
+}
+
 // ContainerUnpause lets a paused program go on.
 func (e *Engine) ContainerUnpause(ctx context.Context, ref string) error {
 	return e.with(ctx, "ContainerUnpause", ref, func(c *box) error {
