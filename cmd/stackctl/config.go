@@ -15,6 +15,7 @@ import (
 func newConfigCmd(a *app) *cobra.Command {
 	var format string
 	var resolve bool
+	var lists *configLists
 	cmd := &cobra.Command{
 		Use: "config", Short: "Print the resolved Compose file",
 		Long: "Print the Compose file as it is understood: merged, interpolated, with defaults. The result is a valid Compose file.\n" +
@@ -25,9 +26,13 @@ func newConfigCmd(a *app) *cobra.Command {
 			if err := oneOf("format", format, "yaml", "json"); err != nil {
 				return err
 			}
+			if done, err := a.configLists(cmd.Context(), lists); done || err != nil {
+				return err
+			}
 			return a.config(cmd.Context(), format, resolve)
 		},
 	}
+	lists = addConfigLists(cmd)
 	cmd.Flags().StringVar(&format, "format", "yaml", "yaml or json")
 	cmd.Flags().BoolVar(&resolve, "resolve-images", false, "name the images that the engine has for the services")
 	return cmd

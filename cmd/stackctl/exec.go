@@ -17,7 +17,11 @@ type execOptions struct {
 	service string
 	command []string
 	noTTY   bool
+	detach  bool
 	index   int
+	env     []string
+	user    string
+	workdir string
 }
 
 func newExecCmd(a *app) *cobra.Command {
@@ -36,6 +40,10 @@ func newExecCmd(a *app) *cobra.Command {
 	cmd.Flags().SetInterspersed(false) // what follows the service belongs to the command
 	cmd.Flags().BoolVarP(&o.noTTY, "no-tty", "T", false, "do not allocate a terminal")
 	cmd.Flags().IntVar(&o.index, "index", 1, "number of the replica, from 1")
+	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "do not wait for it")
+	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set a variable, as NAME=VALUE; repeatable")
+	cmd.Flags().StringVarP(&o.user, "user", "u", "", "run as this user")
+	cmd.Flags().StringVarP(&o.workdir, "workdir", "w", "", "run in this folder")
 	return cmd
 }
 
@@ -49,7 +57,10 @@ func (a *app) exec(ctx context.Context, o *execOptions) error {
 	if err != nil {
 		return err
 	}
-	x := engine.Exec{Command: o.command, In: a.In, Out: a.Out, Err: a.Err}
+	x := engine.Exec{Command: o.command, Env: o.env, User: o.user, WorkingDir: o.workdir, In: a.In, Out: a.Out, Err: a.Err}
+	if o.detach {
+		return eng.ExecDetached(ctx, id, x)
+	}
 	if !o.noTTY && isTerminal(a.In) && isTerminal(a.Out) {
 		restore, err := rawTerminal(a.In)
 		if err != nil {

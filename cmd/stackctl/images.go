@@ -99,8 +99,11 @@ func newImagesGetCmd(a *app, verb, short string) *cobra.Command {
 	return cmd
 }
 
-func (a *app) getImages(ctx context.Context, options images.Options) error {
+func (a *app) getImages(ctx context.Context, options images.Options, services ...string) error {
 	s, err := a.load(ctx, nil)
+	if err == nil {
+		s, err = s.Only(services)
+	}
 	if err != nil {
 		return err
 	}

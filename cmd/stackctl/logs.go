@@ -28,6 +28,8 @@ type logsOptions struct {
 	timestamps bool
 	noColour   bool
 	grep       string
+	index      int
+	noPrefix   bool
 	format     string
 }
 
@@ -55,6 +57,8 @@ func newLogsCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.noColour, "no-color", false, "do not colour the services' names")
 	flags.StringVar(&o.grep, "grep", "", "only lines that match this regular expression")
 	flags.StringVar(&o.format, "format", "text", "text or json")
+	flags.IntVar(&o.index, "index", 0, "only this replica of each service, from 1")
+	flags.BoolVar(&o.noPrefix, "no-log-prefix", false, "print lines without the names of their containers")
 	return cmd
 }
 
@@ -123,7 +127,7 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 		fmt.Fprintln(a.Err, "stackctl: "+termtext.Safe(strings.TrimPrefix(container+": "+err.Error(), ": ")))
 	}
 	debug.SetGCPercent(longLived)
-	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width}
+	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width, index: o.index, noPrefix: o.noPrefix}
 	follower := eng.Follow()
 	defer follower.Close()
 	err = logs.Stream(ctx, follower, options, printer.print)
@@ -157,6 +161,9 @@ func replicaName(service string, number int) string { return fmt.Sprintf("%s-%d"
 // palette holds the colours of services' names; both light and dark terminals show them.
 var palette = []int{36, 33, 32, 35, 34, 96, 93, 92, 95, 94}
 
+// everything matches any line.
+var everything = regexp.MustCompile("")
+
 type linePrinter struct {
 	out        *buffered
 	timestamps bool
@@ -164,11 +171,13 @@ type linePrinter struct {
 	json       bool
 	pattern    *regexp.Regexp
 	width      int
+	index      int // 0 is all
+	noPrefix   bool
 	line       []byte
 }
 
 func (p *linePrinter) print(l logs.Line) error {
-	if !p.pattern.Match(l.Text) {
+	if !p.pattern.Match(l.Text) || p.index != 0 && l.Replica != p.index {
 		return nil
 	}
 	if p.json {
@@ -177,16 +186,16 @@ func (p *linePrinter) print(l logs.Line) error {
 	name := replicaName(l.Service, l.Replica)
 	p.width = max(p.width, len(name))
 	p.line = p.line[:0]
-	if p.colour {
+	switch {
+	case p.noPrefix:
+	case p.colour:
 		p.line = fmt.Appendf(p.line, "\x1b[%dm%-*s\x1b[0m ", colourOf(l.Service), p.width, termtext.Safe(name))
-	} else {
+	default:
 		p.line = fmt.Appendf(p.line, "%-*s ", p.width, termtext.Safe(name))
 	}
-	mark := "|"
-	if l.Stderr {
-		mark = "!"
+	if mark := map[bool]string{false: "| ", true: "! "}[l.Stderr]; !p.noPrefix {
+		p.line = append(p.line, mark...)
 	}
-	p.line = append(append(p.line, mark...), ' ')
 	if p.timestamps {
 		p.line = append(l.Time.AppendFormat(p.line, "2006-01-02T15:04:05.000000Z07:00"), ' ')
 	}

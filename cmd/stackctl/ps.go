@@ -21,6 +21,9 @@ type psOptions struct {
 	all      bool
 	format   string
 	quiet    bool
+	names    bool
+	status   []string
+	filter   string
 }
 
 func newPsCmd(a *app) *cobra.Command {
@@ -34,6 +37,13 @@ func newPsCmd(a *app) *cobra.Command {
 			if err := oneOf("format", o.format, "table", "json"); err != nil {
 				return err
 			}
+			if o.filter != "" {
+				state, ok := strings.CutPrefix(o.filter, "status=")
+				if !ok {
+					return usageError{fmt.Errorf("checking --filter %q: use status=STATE", o.filter)}
+				}
+				o.status = append(o.status, state)
+			}
 			return a.ps(cmd.Context(), o)
 		},
 		ValidArgsFunction: a.completeRunning,
@@ -41,6 +51,9 @@ func newPsCmd(a *app) *cobra.Command {
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "show stopped containers too")
 	cmd.Flags().StringVar(&o.format, "format", "table", "table or json")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "print container IDs only")
+	cmd.Flags().BoolVar(&o.names, "services", false, "print the services' names only")
+	cmd.Flags().StringArrayVar(&o.status, "status", nil, "only containers in this state, such as running or exited; repeatable")
+	cmd.Flags().StringVar(&o.filter, "filter", "", "the same as --status STATE, as status=STATE")
 	return cmd
 }
 
@@ -60,9 +73,21 @@ func (a *app) ps(ctx context.Context, o *psOptions) error {
 		}
 	}
 	list = slices.DeleteFunc(list, func(s orchestrate.Status) bool {
-		return (!o.all && !s.Running() && s.State != "paused") || (len(o.services) > 0 && !slices.Contains(o.services, s.Service))
+		if len(o.status) > 0 && !slices.Contains(o.status, s.State) {
+			return true
+		}
+		return (!o.all && len(o.status) == 0 && !s.Running() && s.State != "paused") || (len(o.services) > 0 && !slices.Contains(o.services, s.Service))
 	})
 	switch {
+	case o.names:
+		var names []string
+		for _, s := range list {
+			if !slices.Contains(names, s.Service) {
+				names = append(names, s.Service)
+				fmt.Fprintln(a.Out, termtext.Safe(s.Service))
+			}
+		}
+		return nil
 	case o.quiet:
 		for _, s := range list {
 			fmt.Fprintln(a.Out, s.ID)

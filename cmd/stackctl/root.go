@@ -53,7 +53,9 @@ func newRoot(s *streams) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.addFlags(root)
+	root.AddCommand(newLifecycleCmds(a)...)
 	root.AddCommand(
+		newWaitCmd(a), newRunCmd(a), newCreateCmd(a), newLsCmd(a), newTopCmd(a), newPortCmd(a), newEventsCmd(a), newStatsCmd(a), newPullCmd(a), newBuildCmd(a),
 		newUpCmd(a), newPlanCmd(a), newDownCmd(a), newScaleCmd(a), newVerifyCmd(a), newRolloutCmd(a), newRollbackCmd(a), newHistoryCmd(a), newPsCmd(a), newLogsCmd(a), newExecCmd(a), newImagesCmd(a), newConfigCmd(a), newDoctorCmd(a), newDashCmd(a), newDemoCmd(a),
 		newGetCmd(a), newDelCmd(a), newKeysCmd(a), newRedisCmd(a), newResetCmd(a), newVersionCmd(a), newServeCmd(a), newTunnelCmd(a), newLookupCmd(a),
 	)

@@ -13,6 +13,7 @@ import (
 func TestEveryCommandExplainsItself(t *testing.T) {
 	var visit func(cmd *cobra.Command)
 	visit = func(cmd *cobra.Command) {
+		_ = cmd.InheritedFlags() // panics where a shorthand is taken twice
 		if !cmd.Hidden {
 			if cmd.Short == "" || cmd.Example == "" {
 				t.Errorf("%q lacks a summary or an example", cmd.CommandPath())

@@ -31,6 +31,9 @@ type upOptions struct {
 	removeOrphans bool
 	port          int
 	scale         []string
+	noRecreate    bool
+	noDeps        bool
+	attach        attachOptions
 	rolling       rollingOptions
 	binaryDigest  func() (string, error)
 }
@@ -53,7 +56,8 @@ func newUpCmd(a *app) *cobra.Command {
 		ValidArgsFunction: a.completeServices,
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long the stack may take until it answers")
+	o.waitTimeout = time.Minute
+	flags.Var(seconds{&o.waitTimeout}, "wait-timeout", "how long the stack may take until it answers")
 	flags.BoolVar(&o.noWait, "no-wait", false, "return as soon as the containers are started")
 	flags.BoolVar(&o.build, "build", false, "build images even if they are present")
 	flags.StringVar(&o.pull, "pull", "missing", "when to pull images: missing, always or never")
@@ -63,7 +67,14 @@ func newUpCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "remove containers of services that the Compose file does not have")
 	flags.StringArrayVar(&o.scale, "scale", nil, "give a service so many replicas, as SERVICE=REPLICAS; repeatable")
 	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")
-	flags.BoolP("detach", "d", true, "accepted as Compose does; up always detaches")
+	flags.BoolVar(&o.noRecreate, "no-recreate", false, "leave containers as they are even if something changed")
+	flags.BoolVar(&o.noDeps, "no-deps", false, "leave alone what the named services depend on")
+	flags.BoolVarP(&o.attach.detach, "detach", "d", false, "leave the containers in the background; the embedded stack always does")
+	flags.BoolVar(&o.attach.wait, "wait", false, "the same as --detach: up always waits until the stack is ready")
+	flags.BoolVar(&o.attach.abortOnExit, "abort-on-container-exit", false, "stop all containers when one has ended")
+	flags.BoolVar(&o.attach.abortOnFailed, "abort-on-container-failure", false, "stop all containers when one has ended with another code than 0")
+	flags.StringVar(&o.attach.exitCodeFrom, "exit-code-from", "", "stop all containers when one of this service has ended, and end with its exit code")
+	flags.Bool("menu", false, "accepted as Compose does; there is none")
 	_ = cmd.RegisterFlagCompletionFunc("pull", cobra.FixedCompletions([]string{"missing", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{"auto", "registry", "host"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -76,7 +87,10 @@ func (o *upOptions) check() error {
 	if o.waitTimeout <= 0 {
 		return usageError{fmt.Errorf("checking --wait-timeout %s: use a duration such as 60s, or --no-wait", o.waitTimeout)}
 	}
-	return errors.Join(oneOf("pull", o.pull, "missing", "always", "never"), oneOf("images", o.source, "auto", "registry", "host"))
+	if o.noRecreate && o.forceRecreate {
+		return usageError{errors.New("checking flags: --no-recreate and --force-recreate exclude each other")}
+	}
+	return errors.Join(o.attach.check(), oneOf("pull", o.pull, "missing", "always", "never"), oneOf("images", o.source, "auto", "registry", "host"))
 }
 
 func (o *upOptions) variables() map[string]string {
@@ -96,7 +110,7 @@ func (o *upOptions) images() images.Options {
 func (o *upOptions) plan() orchestrate.PlanOptions {
 	return orchestrate.PlanOptions{
 		ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout,
-		Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
+		NoRecreate: o.noRecreate, Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
 	}
 }
 
@@ -119,7 +133,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 		return err
 	}
 	plan, err := converge(ctx, eng, s, o, show)
-	if err == nil && !o.noWait {
+	if err == nil && !o.noWait && !o.attached(s) {
 		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
 	}
 	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
@@ -129,6 +143,9 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 		return err
 	}
 	a.reportUp(s, plan, time.Since(begin))
+	if o.attached(s) {
+		return a.attach(ctx, eng, s, o, begin)
+	}
 	return nil
 }
 
@@ -160,7 +177,11 @@ func (o *upOptions) choose(s *stack.Stack) (*stack.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err = s.Select(o.services); err != nil {
+	choose := s.Select
+	if o.noDeps {
+		choose = s.Only
+	}
+	if s, err = choose(o.services); err != nil {
 		return nil, err
 	}
 	for service, n := range replicas {

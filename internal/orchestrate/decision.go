@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -38,7 +40,7 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	if slices.Contains(p.options.stuck, c.ID) {
 		return replace, "the engine cannot start it any more", nil
 	}
-	if cause, err := p.replaceCause(d, hash); err != nil || cause != "" {
+	if cause, err := p.replaceCause(d, hash); !p.options.NoRecreate && err != nil || cause != "" {
 		return replace, cause, err
 	}
 	switch c.State {
@@ -51,10 +53,21 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	case "dead", "removing":
 		return replace, "it is " + c.State, nil
 	}
-	if Done(d.service, *c) {
+	if Done(d.service, *c) && p.isAwaited(d.service.Name) {
 		return keep, "", nil
 	}
 	return start, "it is stopped (" + c.Status + ")", nil
+}
+
+// isAwaited reports whether a service depends on this one having done its work. Another one that has ended may have been
+// stopped: it starts again, as it does with docker compose.
+func (p *planner) isAwaited(service string) bool {
+	for _, other := range p.stack.Project.Services {
+		if other.DependsOn[service].Condition == types.ServiceConditionCompletedSuccessfully {
+			return true
+		}
+	}
+	return false
 }
 
 // replaceCause says why a container must be made anew, or "".

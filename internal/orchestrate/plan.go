@@ -27,6 +27,44 @@ type Plan struct {
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Ops) == 0 }
 
+// Resources is the part of a plan that makes networks and volumes.
+func (p *Plan) Resources() *Plan {
+	resources := &Plan{}
+	for _, op := range p.Ops {
+		switch op.Action.(type) {
+		case createNetwork, createVolume:
+			if len(op.After) == 0 {
+				resources.add(op.Service, op.Action, op.Cause)
+			}
+		}
+	}
+	return resources
+}
+
+// Created is the part of a plan that makes what is missing, and starts and changes nothing.
+func (p *Plan) Created() *Plan {
+	created := &Plan{}
+	index := map[int]int{} // of the steps that are part of it
+	for i, op := range p.Ops {
+		switch op.Action.(type) {
+		case createNetwork, createVolume, createContainer, connectNetwork, writeFiles:
+		default:
+			continue
+		}
+		var after []int
+		whole := true
+		for _, before := range op.After {
+			n, ok := index[before]
+			whole = whole && ok
+			after = append(after, n)
+		}
+		if whole { // what needs a change first is left to up
+			index[i] = created.add(op.Service, op.Action, op.Cause, after...)
+		}
+	}
+	return created
+}
+
 // Objects lists what the steps of a kind act on.
 func (p *Plan) Objects(verb string) []string {
 	var objects []string

@@ -16,6 +16,8 @@ type PlanOptions struct {
 	ForceRecreate bool
 	// ForceServices limits ForceRecreate to these services; none means all.
 	ForceServices []string
+	// NoRecreate leaves containers as they are, whatever changed.
+	NoRecreate    bool
 	RemoveOrphans bool
 	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is a minute.
 	WaitTimeout time.Duration

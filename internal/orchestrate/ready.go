@@ -57,6 +57,7 @@ func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error 
 	if s.Extension.Ready != nil {
 		both.Go(func() { probed <- probe(ctx, s, w.Dial, last) })
 	}
+	began := time.Now()
 	var err error
 	select { // whichever comes first: the answer, or a container that makes waiting pointless
 	case err = <-probed:
@@ -64,17 +65,17 @@ func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error 
 	}
 	cancel()
 	both.Wait()
-	return deadlineReason(err, last.text)
+	return deadlineReason(err, time.Since(began), last.text)
 }
 
 type lastAnswer struct{ text string }
 
 // deadlineReason puts the end of the wait into words.
-func deadlineReason(err error, last string) error {
+func deadlineReason(err error, took time.Duration, last string) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	reason := "the time is over"
+	reason := fmt.Sprintf("application not healthy after %s", took.Round(100*time.Millisecond))
 	if last != "" {
 		reason += "; the last probe said: " + last
 	}

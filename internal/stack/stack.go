@@ -184,3 +184,12 @@ func SetImage(svc *types.ServiceConfig, image string) {
 		svc.Extensions[extensionKey] = ext
 	}
 }
+
+// DependenciesOf lists the services that a service depends on itself, sorted.
+func (s *Stack) DependenciesOf(service string) ([]string, error) {
+	svc, ok := s.Project.Services[service]
+	if !ok {
+		return nil, fmt.Errorf("finding service %q: the Compose file has %v", service, s.Project.ServiceNames())
+	}
+	return slices.Sorted(maps.Keys(svc.DependsOn)), nil
+}

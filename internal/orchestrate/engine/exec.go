@@ -14,11 +14,14 @@ import (
 
 // Exec says what to run in a container.
 type Exec struct {
-	Command []string
-	TTY     bool
-	In      io.Reader // nil for none
-	Out     io.Writer
-	Err     io.Writer
+	Command    []string
+	Env        []string // NAME=VALUE
+	User       string   // "" is the container's
+	WorkingDir string   // "" is the container's
+	TTY        bool
+	In         io.Reader // nil for none
+	Out        io.Writer
+	Err        io.Writer
 	// Resize sends the terminal's size, first as it is and then whenever it changes; nil without a terminal.
 	Resize <-chan Size
 }
@@ -29,7 +32,7 @@ type Size struct{ Width, Height uint }
 // Exec runs a command in a container and returns its exit code.
 func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, error) {
 	created, err := e.ContainerExecCreate(ctx, containerID, container.ExecOptions{
-		Cmd: x.Command, Tty: x.TTY, AttachStdin: x.In != nil, AttachStdout: true, AttachStderr: true,
+		Cmd: x.Command, Env: x.Env, User: x.User, WorkingDir: x.WorkingDir, Tty: x.TTY, AttachStdin: x.In != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("creating exec in container %q: %w", containerID, err)
@@ -64,6 +67,15 @@ func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, err
 		return 0, fmt.Errorf("reading from exec in container %q: %w", containerID, err)
 	}
 	return e.exitCode(ctx, created.ID)
+}
+
+// ExecDetached starts a command in a container and does not wait for it.
+func (e *Engine) ExecDetached(ctx context.Context, containerID string, x Exec) error {
+	created, err := e.ContainerExecCreate(ctx, containerID, container.ExecOptions{Cmd: x.Command, Env: x.Env, User: x.User, WorkingDir: x.WorkingDir, Detach: true})
+	if err != nil {
+		return fmt.Errorf("creating exec in container %q: %w", containerID, err)
+	}
+	return e.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true})
 }
 
 // attach starts an exec and returns its streams. The client waits for the engine's answer whatever becomes of ctx: then it

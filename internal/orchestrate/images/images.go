@@ -90,6 +90,14 @@ func Find(ctx context.Context, r Reader, s *stack.Stack, o Options) ([]Resolutio
 	})
 }
 
+// Wanted is the image that a service's Compose file names or implies.
+func Wanted(s *stack.Stack, svc types.ServiceConfig) string {
+	if svc.Image == "" && svc.Build != nil {
+		return s.Project.Name + "-" + svc.Name
+	}
+	return svc.Image
+}
+
 func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig, o Options) (Resolution, error) {
 	res := Resolution{Service: svc.Name, Wanted: svc.Image, Ref: svc.Image, Origin: OriginRegistry}
 	switch {

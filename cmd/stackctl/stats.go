@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/orchestrate/watch"
+	"stackctl.dev/stackctl/internal/termtext"
+)
+
+type statsOptions struct {
+	services []string
+	once     bool
+	format   string
+}
+
+func newStatsCmd(a *app) *cobra.Command {
+	o := &statsOptions{}
+	cmd := &cobra.Command{
+		Use: "stats [SERVICE...]", Short: "Show what containers use",
+		Long:    "Show what running containers use of the processor, memory and network, every 2 seconds until Ctrl-C. On a terminal the table stays in its place.",
+		Example: "stackctl stats --no-stream\nstackctl stats --format json web",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.services = args
+			if err := oneOf("format", o.format, "table", "json"); err != nil {
+				return err
+			}
+			return a.stats(cmd.Context(), o)
+		},
+		ValidArgsFunction: a.completeRunning,
+	}
+	cmd.Flags().BoolVar(&o.once, "no-stream", false, "print one measurement and end")
+	cmd.Flags().StringVar(&o.format, "format", "table", "table or json")
+	return cmd
+}
+
+// statsRow is a line of `stats --format json`.
+type statsRow struct {
+	Name        string    `json:"name"`
+	Service     string    `json:"service"`
+	Time        time.Time `json:"time"`
+	CPU         float64   `json:"cpu_percent"` // of one core
+	Memory      uint64    `json:"memory"`
+	MemoryLimit uint64    `json:"memory_limit"`
+	Rx          uint64    `json:"rx"`
+	Tx          uint64    `json:"tx"`
+	PIDs        uint64    `json:"pids"`
+}
+
+var errMeasured = errors.New("measured")
+
+func (a *app) stats(ctx context.Context, o *statsOptions) error {
+	eng, project, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	lines, inPlace := 0, !o.once && o.format == "table" && isTerminal(a.Out)
+	var last time.Time
+	sink := watch.Sink{State: func(s watch.State) {
+		rows, measured := statsRows(s, o.services)
+		if len(rows) > 0 && !rows[0].Time.After(last) {
+			return
+		}
+		if !measured && len(s.Containers) > 0 {
+			return // the second sample of some is still to come
+		}
+		if len(rows) > 0 {
+			last = rows[0].Time
+		}
+		if inPlace && lines > 0 {
+			fmt.Fprintf(a.Out, "\x1b[%dA\x1b[J", lines)
+		}
+		lines = a.printStats(rows, o.format)
+		if o.once {
+			cancel(errMeasured)
+		}
+	}}
+	connect := func(context.Context) (watch.Source, watch.Engine, error) {
+		return eng, watch.Engine{Context: eng.Context, Address: eng.Address}, nil
+	}
+	err = watch.Run(ctx, connect, watch.Options{Project: project}, sink)
+	if errors.Is(context.Cause(ctx), errMeasured) {
+		return nil
+	}
+	return err
+}
+
+// statsRows lists what is measured; measured says that nothing that runs is left out.
+func statsRows(s watch.State, services []string) (rows []statsRow, measured bool) {
+	measured = true
+	for _, c := range s.Containers {
+		if len(services) > 0 && !slices.Contains(services, c.Service) || c.State != "running" {
+			continue
+		}
+		u := c.Usage
+		if u == nil {
+			measured = false
+			continue
+		}
+		rows = append(rows, statsRow{Name: c.Name, Service: c.Service, Time: u.At, CPU: u.CPU, Memory: u.Memory, MemoryLimit: u.MemoryLimit, Rx: u.Rx, Tx: u.Tx, PIDs: u.PIDs})
+	}
+	return rows, measured
+}
+
+func (a *app) printStats(rows []statsRow, format string) (lines int) {
+	if format == "json" {
+		for _, row := range rows {
+			_ = json.NewEncoder(a.Out).Encode(row)
+		}
+		return 0
+	}
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "NAME\tCPU %\tMEM USAGE / LIMIT\tNET I/O\tPIDS")
+	for _, r := range rows {
+		fmt.Fprintf(table, "%s\t%.2f%%\t%s / %s\t%s / %s\t%d\n", termtext.Safe(r.Name), r.CPU, units.BytesSize(float64(r.Memory)), units.BytesSize(float64(r.MemoryLimit)),
+			units.HumanSize(float64(r.Rx)), units.HumanSize(float64(r.Tx)), r.PIDs)
+	}
+	_ = table.Flush()
+	fmt.Fprint(a.Out, text.String())
+	return strings.Count(text.String(), "\n")
+}
