@@ -187,7 +187,7 @@ networks:
 }
 
 func TestReplicasKeepTheirAddresses(t *testing.T) {
-	w := newWorld(t, embedded(t, "services: {web: {deploy: {replicas: 3}}}"))
+	w := newWorld(t, embedded(t, "services: {web: {scale: 3}}"))
 	w.up()
 	before := w.addresses("web")
 	w.use(embedded(t, "services: {web: {deploy: {replicas: 3}, mem_limit: 256m}}"))

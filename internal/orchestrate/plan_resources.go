@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,7 +22,9 @@ func (p *planner) planVolumes() error {
 	for _, key := range slices.Sorted(maps.Keys(p.stack.Project.Volumes)) {
 		config := p.stack.Project.Volumes[key]
 		have, ok := p.observed.volume(config.Name)
-		hash := hashOf(config)
+		hashed := config
+		hashed.Driver = cmp.Or(hashed.Driver, "local") // as docker compose hashes it (pkg/compose/hash.go, VolumeHash)
+		hash := hashOf(hashed)
 		switch {
 		case bool(config.External) && !ok:
 			return fmt.Errorf("finding external volume %q: it does not exist; create it with `docker volume create %s`", config.Name, config.Name)

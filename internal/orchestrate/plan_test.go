@@ -20,7 +20,7 @@ const fromNothing = `
 `
 
 func TestPlanOfEmbeddedStack(t *testing.T) {
-	const threeWebs = "services: {web: {deploy: {replicas: 3}}}"
+	const threeWebs = "services: {web: {scale: 3}}"
 	recreate := orchestrate.PlanOptions{ForceRecreate: true}
 	for _, test := range []struct {
 		name    string
@@ -281,7 +281,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t))
 				w.up()
-				w.use(embedded(t, "services: {web: {deploy: {replicas: 2}}}"))
+				w.use(embedded(t, "services: {web: {scale: 2}}"))
 				w.up()
 				w.Rename("stackctl-web-2", "0123_stackctl-web-1")
 				w.SetLabel("0123_stackctl-web-1", orchestrate.LabelContainerNumber, "1")

@@ -22,7 +22,7 @@ import (
 func variants(t *testing.T) []*stack.Stack {
 	return []*stack.Stack{
 		embedded(t),
-		embedded(t, "services: {web: {deploy: {replicas: 3}}}"),
+		embedded(t, "services: {web: {scale: 3}}"),
 		embedded(t, "services: {web: {environment: {REDIS_PORT: '6380'}}, redis: {mem_limit: 256m}}"),
 		embedded(t, "services: {worker: {image: worker}, nginx: {mem_limit: 64m}}"),
 		embedded(t, "services: {web: {image: web2, scale: 2}}"),

@@ -50,7 +50,11 @@ func (a waitContainer) apply(ctx context.Context, w Writer) error {
 		if err != nil {
 			return false, err
 		}
-		return a.fulfilled(info.State, info.HostConfig.RestartPolicy.Name)
+		done, err := a.fulfilled(info.State, info.HostConfig.RestartPolicy.Name)
+		if err != nil || done || a.Condition != types.ServiceConditionHealthy || info.State.Status != container.StateRunning {
+			return done, err
+		}
+		return answers(ctx, w, info) == nil, nil // the engine may not look again for an interval
 	})
 	if a.Optional && !errors.Is(err, context.Canceled) {
 		return nil
@@ -142,8 +146,7 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 		}
 		return ended(Container{Name: a.Name, State: string(state.Status)}, info)
 	}
-	check := healthcheckCommand(info)
-	if check == nil {
+	if healthcheckCommand(info) == nil {
 		return time.Since(since) >= settleTime, nil
 	}
 	if state.Health != nil && state.Health.Status == container.Unhealthy {
@@ -152,15 +155,20 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 	if state.Health != nil && state.Health.Status == container.Healthy {
 		return true, nil
 	}
-	err := Within(ctx, func(ctx context.Context) error {
-		output, code, err := w.RunCommand(ctx, info.ID, check)
+	err := answers(ctx, w, info)
+	if err != nil && !notRunning(err) {
+		*said = err.Error()
+	}
+	return err == nil, nil // what did not work now may work when the program is up
+}
+
+// answers runs a container's healthcheck now.
+func answers(ctx context.Context, w Writer, info container.InspectResponse) error {
+	return Within(ctx, func(ctx context.Context) error {
+		output, code, err := w.RunCommand(ctx, info.ID, healthcheckCommand(info))
 		if err == nil && code != 0 {
 			err = fmt.Errorf("exit code %d %s", code, strings.TrimSpace(output))
 		}
 		return err
 	})
-	if err != nil && !notRunning(err) {
-		*said = err.Error()
-	}
-	return err == nil, nil // what did not work now may work when the program is up
 }

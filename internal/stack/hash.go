@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,9 +14,26 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
+// hashedKeys are the keys of a service in the order in which they are hashed: that of compose-go's ServiceConfig up to 2.15, by
+// which docker compose has written its hashes, and writes them still (docker/compose pkg/compose/hash.go). Keys that came later
+// follow in the order of the alphabet.
+var hashedKeys = []string{
+	"annotations", "attach", "develop", "blkio_config", "cap_add", "cap_drop", "cgroup_parent", "cgroup", "cpu_count",
+	"cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpus", "cpuset", "cpu_shares",
+	"command", "configs", "container_name", "credential_spec", "deploy", "device_cgroup_rules", "devices", "dns",
+	"dns_opt", "dns_search", "dockerfile", "domainname", "entrypoint", "provider", "environment", "env_file", "expose",
+	"extends", "external_links", "extra_hosts", "group_add", "gpus", "hostname", "healthcheck", "image", "init", "ipc",
+	"isolation", "labels", "label_file", "links", "logging", "log_driver", "log_opt", "mem_limit", "mem_reservation",
+	"memswap_limit", "mem_swappiness", "mac_address", "models", "net", "network_mode", "networks", "oom_kill_disable",
+	"oom_score_adj", "pid", "pids_limit", "platform", "ports", "privileged", "read_only", "restart", "runtime", "secrets",
+	"security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "storage_opt", "sysctls", "tmpfs",
+	"tty", "ulimits", "use_api_socket", "user", "userns_mode", "uts", "volume_driver", "volumes", "volumes_from",
+	"working_dir", "pre_start", "post_start", "pre_stop",
+}
+
 // Hash identifies a service's configuration: the SHA-256, in hex, of its JSON without what says how to build, pull,
 // order and multiply it. It is what docker compose puts into the label com.docker.compose.config-hash
-// (docker/compose pkg/compose/hash.go, ServiceHash).
+// (docker/compose pkg/compose/hash.go, ServiceHash), so that neither recreates what the other made.
 func Hash(svc types.ServiceConfig) (string, error) {
 	canonical, err := canonicalJSON(svc)
 	if err != nil {
@@ -35,9 +51,6 @@ func canonicalJSON(svc types.ServiceConfig) ([]byte, error) {
 		deploy := *svc.Deploy
 		deploy.Replicas = nil
 		svc.Deploy = &deploy
-		if reflect.DeepEqual(deploy, types.DeployConfig{}) {
-			svc.Deploy = nil // a `deploy` that only says how many is none: else the first scaling would recreate all
-		}
 	}
 	svc.DependsOn = nil
 	svc.Profiles = nil
@@ -45,7 +58,30 @@ func canonicalJSON(svc types.ServiceConfig) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hashing service %q: %w", svc.Name, err)
 	}
-	return data, nil
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(data, &values); err != nil {
+		return nil, fmt.Errorf("hashing service %q: %w", svc.Name, err)
+	}
+	later := slices.DeleteFunc(sortedKeys(values), func(key string) bool { return slices.Contains(hashedKeys, key) })
+	var out bytes.Buffer
+	for _, key := range slices.Concat(hashedKeys, later) {
+		value, ok := values[key]
+		if !ok {
+			continue
+		}
+		separator := byte(',')
+		if out.Len() == 0 {
+			separator = '{'
+		}
+		out.WriteByte(separator)
+		out.WriteString(strconv.Quote(key) + ":")
+		out.Write(value)
+	}
+	if out.Len() == 0 {
+		out.WriteByte('{')
+	}
+	out.WriteByte('}')
+	return out.Bytes(), nil
 }
 
 // Fields flattens what Hash covers into dotted paths and their values, so that two configurations can be compared
@@ -130,6 +166,6 @@ func Diff(old, wanted map[string]string) []ChangedField {
 	return changed
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }

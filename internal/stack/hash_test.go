@@ -2,6 +2,8 @@ package stack_test
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -36,7 +38,6 @@ func TestHashLeavesOutWhatContainersDoNotSee(t *testing.T) {
 		"    build: {context: ., args: {A: b}}",
 		"    pull_policy: always",
 		"    scale: 3",
-		"    deploy: {replicas: 3}",
 		"    depends_on: [b]",
 		"    depends_on: {b: {condition: service_healthy}}",
 		"    x-stackctl: {reload: SIGHUP}",
@@ -159,5 +160,28 @@ func TestDiff(t *testing.T) {
 	}
 	if got := stack.Diff(nil, map[string]string{"a": "b"}); len(got) != 1 || got[0].New != "b" {
 		t.Errorf("without old fields: %v", got)
+	}
+}
+
+// TestHashIsThatOfCompose compares with what docker compose 5.6.0 printed: `docker compose config --hash '*'`.
+func TestHashIsThatOfCompose(t *testing.T) {
+	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join("testdata", "hash", "compose.yaml")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "hash", "hashes.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, name := range s.Project.ServiceNames() {
+		hash, err := stack.Hash(s.Project.Services[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += name + " " + hash + "\n"
+	}
+	if got != string(want) {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

@@ -68,6 +68,10 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if len(unsupported) > 0 {
 		return nil, unsupportedError(files, unsupported)
 	}
+	// Docker compose hashes what env_file brings in, not where it came from.
+	if project, err = project.WithServicesEnvironmentResolved(true); err != nil {
+		return nil, explain(files, err)
+	}
 	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir)}
 	if s.Embedded {
 		s.Context = o.Default
