@@ -49,7 +49,7 @@ func timed(f func(ctx context.Context) (time.Duration, error)) measure {
 
 // measureAll sets everything up, measures, and removes everything again.
 func measureAll(ctx context.Context, o options, progress io.Writer) (*report, error) {
-	counts := o.count != "no" && o.dash != "only"
+	counts := o.count != "no" && o.dash != "only" && o.changes != "only"
 	if counts {
 		if err := needCountTools(); err != nil {
 			return nil, err
@@ -74,13 +74,18 @@ func measureAll(ctx context.Context, o options, progress io.Writer) (*report, er
 		return nil, err
 	}
 	r := &report{bench: b}
-	if o.dash != "only" && o.count != "only" {
+	if o.dash != "only" && o.count != "only" && o.changes != "only" {
 		if r, err = b.measureStack(ctx, binary); err != nil {
 			return nil, err
 		}
 	}
-	if o.dash != "no" && o.count != "only" {
+	if o.dash != "no" && o.count != "only" && o.changes != "only" {
 		if r.dash, err = b.measureDash(ctx, binary); err != nil {
+			return nil, err
+		}
+	}
+	if o.changes != "no" && o.dash != "only" && o.count != "only" {
+		if r.changes, err = b.measureChanges(ctx, binary); err != nil {
 			return nil, err
 		}
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +28,12 @@ type composeTool struct {
 // findComposes looks for the docker CLI's plug-in and for docker-compose on PATH.
 func findComposes(ctx context.Context, env []string) (tools []composeTool, missing []string) {
 	var versions []string
-	for _, command := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
-		name := strings.Join(command, " ")
+	commands := [][]string{{"docker", "compose"}, {"docker-compose"}}
+	if named := os.Getenv("STACKCTL_COMPOSE"); named != "" {
+		commands = slices.Insert(commands, 0, []string{named})
+	}
+	for _, command := range commands {
+		name := strings.Join(append([]string{filepath.Base(command[0])}, command[1:]...), " ")
 		if _, err := exec.LookPath(command[0]); err != nil {
 			missing = append(missing, fmt.Sprintf("%s: not on PATH", name))
 			continue

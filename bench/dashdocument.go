@@ -18,13 +18,13 @@ const readingDash = `- stackctl is measured from outside: it runs in a terminal 
 - A burst of output after 5 ms of silence is a frame.
 `
 
-// section is the dashboard's part of the document.
-func (r *report) section() string {
+// section is a part of the document.
+func (r *report) section(title, reading string) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%s\n\nMade by `%s` at commit %s.\n\n", dashTitle, r.command(), r.commit)
+	fmt.Fprintf(&s, "%s\n\nMade by `%s` at commit %s.\n\n", title, r.command(), r.commit)
 	for _, f := range r.facts {
 		fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
 	}
-	fmt.Fprintf(&s, "\n%s\n%s\n%s", r.table(), r.footnotes(), readingDash)
+	fmt.Fprintf(&s, "\n%s\n%s\n%s", r.table(), r.footnotes(), reading)
 	return s.String()
 }

@@ -44,18 +44,22 @@ func (r *report) write(path string) error {
 		return fmt.Errorf("reading the document: %w", err)
 	}
 	rest, dash := splitSection(string(old), dashTitle)
+	rest, changes := splitSection(rest, changesTitle)
 	rest, count := splitSection(rest, countTitle)
 	if len(r.contenders) > 0 {
 		rest = r.document()
 	}
 	if r.dash != nil {
-		dash = r.dash.section()
+		dash = r.dash.section(dashTitle, readingDash)
+	}
+	if r.changes != nil {
+		changes = r.changes.section(changesTitle, readingChanges)
 	}
 	if r.count != nil {
 		count = r.count.section(r.command())
 	}
 	var parts []string
-	for _, part := range []string{rest, count, dash} {
+	for _, part := range []string{rest, changes, count, dash} {
 		if part = strings.Trim(part, "\n"); part != "" {
 			parts = append(parts, part+"\n")
 		}

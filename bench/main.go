@@ -38,6 +38,7 @@ type options struct {
 	dashRate    int // lines a second
 	dashGrowth  bool
 
+	changes      string // also, only or no
 	count        string // also, only or no
 	countSeconds int    // of one measurement
 	countRounds  int
@@ -56,6 +57,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.dashSeconds, "dash-seconds", 60, "how long the dashboard is watched in each row")
 	flags.IntVar(&o.dashRate, "dash-rate", 50_000, "lines a second of the flood")
 	flags.BoolVar(&o.dashGrowth, "dash-growth", false, "also watch the idle dashboard for 10 minutes")
+	flags.StringVar(&o.changes, "changes", "also", "measure changes to a stack: `also`, only or no")
 	flags.StringVar(&o.count, "count", "also", "measure the counter: `also`, only or no")
 	flags.IntVar(&o.countSeconds, "count-seconds", 3, "how long the counter is asked in one measurement")
 	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")
@@ -93,8 +95,11 @@ func (o options) checkParts() error {
 	if !slices.Contains(parts, o.count) || o.countSeconds < 1 {
 		return fmt.Errorf("checking arguments %q: -count is also, only or no; -count-seconds is at least 1", o.args)
 	}
-	if o.dash == "only" && o.count == "only" {
-		return fmt.Errorf("checking arguments %q: not both of -dash and -count can be only", o.args)
+	if !slices.Contains(parts, o.changes) {
+		return fmt.Errorf("checking arguments %q: -changes is also, only or no", o.args)
+	}
+	if strings.Count(o.dash+o.count+o.changes, "only") > 1 {
+		return fmt.Errorf("checking arguments %q: one of -dash, -changes and -count can be only", o.args)
 	}
 	return nil
 }

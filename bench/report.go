@@ -11,8 +11,9 @@ type report struct {
 	*bench
 	facts  []fact
 	commit string
-	dash   *report   // the section about the dashboard, if that was measured
-	count  *counting // the section about the counter, if that was measured
+	// The sections that were measured.
+	dash, changes *report
+	count         *counting
 }
 
 // text is what goes to standard output: the machine, the table, the footnotes.
@@ -26,6 +27,9 @@ func (r *report) text() string {
 	}
 	if r.dash != nil {
 		fmt.Fprintf(&s, "\n%s\n%s", dashTitle, r.dash.text())
+	}
+	if r.changes != nil {
+		fmt.Fprintf(&s, "\n%s\n%s", changesTitle, r.changes.text())
 	}
 	if r.count != nil {
 		fmt.Fprintf(&s, "\n%s\n", r.count.section(r.command()))

@@ -54,15 +54,22 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	chosen := slices.DeleteFunc(observed.Containers, func(c orchestrate.Container) bool { return c.OneOff || !slices.Contains(services, c.Service) })
 	reading, stopReading := context.WithCancel(ctx)
 	defer stopReading()
-	printed := make(chan error, 1)
+	printed := make(chan struct{})
 	printer := &linePrinter{out: newBuffered(a.Out, true), colour: colour(a.Out), pattern: everything}
 	follower := eng.Follow()
 	defer follower.Close()
 	go func() { // ends with reading
 		options := logs.Options{Project: s.Project.Name, Services: services, Follow: true, Tail: -1, Since: since.Format(time.RFC3339Nano)}
-		printed <- logs.Stream(reading, follower, options, printer.print)
+		if err := logs.Stream(reading, follower, options, printer.print); reading.Err() == nil {
+			a.tell("warning: reading logs: " + termtext.Safe(err.Error()))
+		}
+		close(printed)
 	}()
-	defer func() { stopReading(); <-printed; _ = printer.out.Flush() }()
+	defer func() {
+		stopReading()
+		<-printed
+		_ = printer.out.Flush()
+	}()
 	code, ended := a.awaitEnd(ctx, eng, chosen, o.attach)
 	wait(ctx, settle) // its last lines are still to come
 	if ended && !o.attach.abortOnExit && !o.attach.abortOnFailed && o.attach.exitCodeFrom == "" {

@@ -52,7 +52,7 @@ func (a *app) history(ctx context.Context, format string, revisions bool) error 
 		return err
 	}
 	table := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
-	defer table.Flush()
+	defer func() { _ = table.Flush() }()
 	out := json.NewEncoder(a.Out)
 	if revisions {
 		if format == "table" {

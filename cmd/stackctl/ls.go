@@ -66,7 +66,7 @@ func (a *app) ls(ctx context.Context, o *lsOptions) error {
 		return fmt.Errorf("listing containers: %w", err)
 	}
 	table := tabwriter.NewWriter(a.Out, 0, 0, 3, ' ', 0)
-	defer table.Flush()
+	defer func() { _ = table.Flush() }()
 	if o.format == "table" && !o.quiet {
 		fmt.Fprintln(table, "NAME\tSTATUS\tCONFIG FILES")
 	}

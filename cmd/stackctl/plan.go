@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,7 +81,7 @@ func (a *app) showPlan(ctx context.Context, eng *engine.Engine, plan *orchestrat
 	if err := plan.Describe(ctx, eng); err != nil {
 		return false, err
 	}
-	changes := append(before, plan.Changes...)
+	changes := slices.Concat(before, plan.Changes)
 	kept := 0
 	for _, change := range changes {
 		changed = changed || change.Action != "keep"

@@ -65,7 +65,7 @@ func (e *ownEngine) start() {
 		e.t.Fatal(err)
 	}
 	defer log.Close()
-	e.daemon = exec.Command("dockerd", e.args...) //nolint:noctx // it outlives the test's context, and stop ends it
+	e.daemon = exec.Command("dockerd", e.args...)
 	e.daemon.Stdout, e.daemon.Stderr = log, log
 	if err := e.daemon.Start(); err != nil {
 		e.t.Fatal(err)

@@ -327,3 +327,15 @@ func program(ctx context.Context, t *testing.T, project, port string, args ...st
 	cmd.Env = append(os.Environ(), "COMPOSE_PROJECT_NAME="+project, "STACKCTL_PORT="+port, "STACKCTL_HOST_ROOT="+hostRoot())
 	return cmd
 }
+
+// must runs the program, which must succeed.
+func must(t *testing.T, project, port string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	out, err := program(ctx, t, project, port, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}

@@ -36,7 +36,7 @@ func (a *app) top(ctx context.Context, services []string) error {
 		return err
 	}
 	table := tabwriter.NewWriter(a.Out, 0, 0, 3, ' ', 0)
-	defer table.Flush()
+	defer func() { _ = table.Flush() }()
 	for i, c := range chosen {
 		if c.State != "running" {
 			continue

@@ -1,7 +1,8 @@
+//go:build unix
+
 package main
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,18 +14,6 @@ import (
 	"stackctl.dev/stackctl/internal/loadtest"
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
-
-// must runs the program, which must succeed.
-func must(t *testing.T, project, port string, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	out, err := program(ctx, t, project, port, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", args, err, out)
-	}
-	return string(out)
-}
 
 // times is how often a long test goes round: few times, unless the variable says otherwise.
 func times(t *testing.T, variable string, few int) int {

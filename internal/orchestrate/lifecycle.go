@@ -98,7 +98,7 @@ func (p *Plan) start(chosen []Container, stops map[string]int, cause string) {
 		for service, condition := range dependencies(container) {
 			after = append(after, ready[service+" "+condition]...)
 		}
-		started := -1
+		var started int
 		switch {
 		case container.State == "paused" && !isStopped:
 			started = p.add(container.Service, unpauseContainer{Name: container.Name}, cause, sorted(after)...)

@@ -71,7 +71,7 @@ func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, err
 
 // ExecDetached starts a command in a container and does not wait for it.
 func (e *Engine) ExecDetached(ctx context.Context, containerID string, x Exec) error {
-	created, err := e.ContainerExecCreate(ctx, containerID, container.ExecOptions{Cmd: x.Command, Env: x.Env, User: x.User, WorkingDir: x.WorkingDir, Detach: true})
+	created, err := e.ContainerExecCreate(ctx, containerID, container.ExecOptions{Cmd: x.Command, Env: x.Env, User: x.User, WorkingDir: x.WorkingDir})
 	if err != nil {
 		return fmt.Errorf("creating exec in container %q: %w", containerID, err)
 	}
