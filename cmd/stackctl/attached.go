@@ -60,7 +60,7 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	defer follower.Close()
 	go func() { // ends with reading
 		options := logs.Options{Project: s.Project.Name, Services: services, Follow: true, Tail: -1, Since: since.Format(time.RFC3339Nano)}
-		if err := logs.Stream(reading, follower, options, printer.print); reading.Err() == nil {
+		if err := logs.Stream(reading, follower, options, printer.print); err != nil && reading.Err() == nil {
 			a.tell("warning: reading logs: " + termtext.Safe(err.Error()))
 		}
 		close(printed)

@@ -65,7 +65,7 @@ func newRolloutCmd(a *app) *cobra.Command {
 // addRollingFlags are those of everything that replaces replicas while they serve.
 func (o *rolloutOptions) addRollingFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.IntVar(&o.rolling.parallel, "parallel", 1, "how many replicas are replaced at once")
+	flags.IntVar(&o.rolling.parallel, "parallel", 0, "how many replicas are replaced at once (default: what deploy.update_config says, else 1)")
 	flags.DurationVar(&o.rolling.drain, "drain", 10*time.Second, "how long an old replica may take to answer what it has")
 	flags.DurationVar(&o.rolling.pause, "pause", 0, "how long to wait before the next replicas follow")
 	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long a new replica may take until it is ready")
@@ -78,8 +78,8 @@ func (o *rolloutOptions) check() error {
 			return usageError{fmt.Errorf("checking --env %q: use NAME=VALUE", e)}
 		}
 	}
-	if o.rolling.parallel < 1 || o.rolling.drain <= 0 || o.rolling.pause < 0 {
-		return usageError{errors.New("checking --parallel, --drain, --pause: use 1 or more, a time above 0, and a time of 0 or more")}
+	if o.rolling.parallel < 0 || o.rolling.drain <= 0 || o.rolling.pause < 0 {
+		return usageError{errors.New("checking --parallel, --drain, --pause: use 0 or more, a time above 0, and a time of 0 or more")}
 	}
 	return o.upOptions.check()
 }

@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -151,7 +152,7 @@ func dependsOnLabel(svc types.ServiceConfig) string {
 
 func (r replica) hostConfig(bindings nat.PortMap) (*container.HostConfig, error) {
 	svc := r.service
-	restart, err := restartPolicyOf(svc.Restart)
+	restart, err := restartPolicyOf(restartOf(svc))
 	if err != nil {
 		return nil, fmt.Errorf("reading restart of service %q: %w", svc.Name, err)
 	}
@@ -256,14 +257,36 @@ func bindOf(v types.ServiceVolumeConfig) string {
 // configDirs lists the directories that configs are written to, without those that a volume of the service covers.
 func (r replica) configDirs() []string {
 	var dirs []string
-	for _, c := range r.service.Configs {
-		dir := path.Dir(configTarget(c))
+	for _, target := range fileTargets(r.service) {
+		dir := path.Dir(target)
 		covered := slices.ContainsFunc(r.service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir })
 		if !covered && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
+}
+
+// fileTargets lists where a service's configs and secrets stand.
+func fileTargets(svc types.ServiceConfig) []string {
+	var targets []string
+	for _, c := range svc.Configs {
+		targets = append(targets, configTarget(c))
+	}
+	for _, s := range svc.Secrets {
+		targets = append(targets, secretTarget(s))
+	}
+	return targets
+}
+
+// secretTarget is where a secret stands in the container: Compose's default is /run/secrets/<name>, and so is the folder of a
+// target without one.
+func secretTarget(s types.ServiceSecretConfig) string {
+	target := cmp.Or(s.Target, s.Source)
+	if !path.IsAbs(target) {
+		target = path.Join("/run/secrets", target)
+	}
+	return target
 }
 
 // configTarget is where a config stands in the container: Compose's default is /<name>.

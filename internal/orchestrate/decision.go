@@ -105,7 +105,7 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	}
 	for _, f := range p.staticFiles(d) {
 		if have, ok := c.Files[f.Path]; ok && have != stampOf(f.Content) {
-			return fmt.Sprintf("config %q changed", f.Path), nil
+			return fmt.Sprintf("file %q changed", f.Path), nil
 		}
 	}
 	return "", nil

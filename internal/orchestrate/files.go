@@ -38,6 +38,19 @@ func (p *planner) staticFiles(d decision) []File {
 		}
 		files = append(files, f)
 	}
+	for _, ref := range d.service.Secrets {
+		f := File{Path: secretTarget(ref), Content: p.stack.Secrets[ref.Source], Mode: 0o400, UID: uid, GID: gid}
+		if ref.Mode != nil {
+			f.Mode = int64(*ref.Mode)
+		}
+		if ref.UID != "" {
+			f.UID, _ = ownerOf(ref.UID)
+		}
+		if ref.GID != "" {
+			f.GID, _ = ownerOf(ref.GID)
+		}
+		files = append(files, f)
+	}
 	return files
 }
 
@@ -163,10 +176,10 @@ func markOf(f File) File {
 // lookedAt lists the files that tell whether a container has the configs that it should have.
 func lookedAt(svc types.ServiceConfig) []string {
 	var paths []string
-	for _, ref := range svc.Configs {
-		paths = append(paths, configTarget(ref))
+	for _, target := range fileTargets(svc) {
+		paths = append(paths, target)
 		if stack.ServiceExtensionOf(svc).Reload != "" {
-			paths = append(paths, markOf(File{Path: configTarget(ref)}).Path)
+			paths = append(paths, markOf(File{Path: target}).Path)
 		}
 	}
 	return paths

@@ -1,11 +1,13 @@
 package orchestrate_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/stack"
 )
 
 // ordered is a user's file: no x-stackctl, and all three conditions.
@@ -212,17 +214,17 @@ func TestConfigOfServiceThatDoesNotReload(t *testing.T) {
 	w.settled()
 	w.use(compose(t, file("two")))
 	wantPlan(t, w.plan(), `
- 1 stop container p-a-1: config "/opt/app/etc/c.conf" changed
- 2 remove container p-a-1: config "/opt/app/etc/c.conf" changed (after 1)
- 3 create container p-a-1: config "/opt/app/etc/c.conf" changed (after 2)
- 4 write files p-a-1:/opt/app/etc/c.conf: config "/opt/app/etc/c.conf" changed (after 3)
- 5 start container p-a-1: config "/opt/app/etc/c.conf" changed (after 4)`)
+ 1 stop container p-a-1: file "/opt/app/etc/c.conf" changed
+ 2 remove container p-a-1: file "/opt/app/etc/c.conf" changed (after 1)
+ 3 create container p-a-1: file "/opt/app/etc/c.conf" changed (after 2)
+ 4 write files p-a-1:/opt/app/etc/c.conf: file "/opt/app/etc/c.conf" changed (after 3)
+ 5 start container p-a-1: file "/opt/app/etc/c.conf" changed (after 4)`)
 	w.Pause("p-a-1")
 	wantPlan(t, w.plan(), `
- 1 remove container p-a-1: config "/opt/app/etc/c.conf" changed
- 2 create container p-a-1: config "/opt/app/etc/c.conf" changed (after 1)
- 3 write files p-a-1:/opt/app/etc/c.conf: config "/opt/app/etc/c.conf" changed (after 2)
- 4 start container p-a-1: config "/opt/app/etc/c.conf" changed (after 3)`)
+ 1 remove container p-a-1: file "/opt/app/etc/c.conf" changed
+ 2 create container p-a-1: file "/opt/app/etc/c.conf" changed (after 1)
+ 3 write files p-a-1:/opt/app/etc/c.conf: file "/opt/app/etc/c.conf" changed (after 2)
+ 4 start container p-a-1: file "/opt/app/etc/c.conf" changed (after 3)`)
 	w.up()
 	w.settled()
 }
@@ -305,6 +307,72 @@ networks: {n: {ipam: {config: [{subnet: 10.44.0.0/24}]}}}
 	w := newWorld(t, compose(t, file("10.44.0.8", "10.44.0.9")))
 	w.up()
 	w.use(compose(t, file("10.44.0.9", "10.44.0.8")))
+	w.up()
+	w.settled()
+}
+
+const secretFile = `
+services:
+  a: {image: a, read_only: true, user: "7:8", secrets: [token, {source: key, target: /etc/keys/key, mode: 0440}]}
+secrets: {token: {environment: TOKEN}, key: {environment: KEY}}
+`
+
+func TestSecretsAreFiles(t *testing.T) {
+	with := func(token string) *stack.Stack {
+		return load(t, stack.Options{
+			Files: []string{write(t, t.TempDir(), secretFile)}, ProjectName: "p", Environment: map[string]string{"TOKEN": token, "KEY": "hunter1"},
+		})
+	}
+	w := newWorld(t, with("hunter2"))
+	w.up()
+	if got := w.File("p-a-1", "/run/secrets/token") + w.File("p-a-1", "/etc/keys/key"); got != "hunter2hunter1" {
+		t.Errorf("files: %q", got)
+	}
+	info, err := w.ContainerInspect(t.Context(), "p-a-1")
+	w.check(err)
+	if text := fmt.Sprintf("%+v %+v", info.Config, info.HostConfig); strings.Contains(text, "hunter") {
+		t.Errorf("the container's settings have it: %s", text)
+	}
+	w.use(with("hunter3"))
+	if plan := w.plan().String(); !strings.Contains(plan, `remove container p-a-1: file "/run/secrets/token" changed`) || strings.Contains(plan, "hunter") {
+		t.Errorf("plan:\n%s", plan)
+	}
+	w.up()
+	w.settled()
+	if _, err := stack.Load(t.Context(), stack.Options{Files: []string{write(t, t.TempDir(), secretFile)}, ProjectName: "p"}); err == nil || !strings.Contains(err.Error(), `reading secret "`) {
+		t.Errorf("without the variable: %v", err)
+	}
+}
+
+func TestUpdateConfigIsHonoured(t *testing.T) {
+	file := func(update, env string) *stack.Stack {
+		return embedded(t, "services: {web: {environment: {X: '"+env+"'}, deploy: {replicas: 3, update_config: "+update+"}}}")
+	}
+	for update, want := range map[string]string{
+		"{parallelism: 2, delay: 5s}": "pause after web",
+		"{order: stop-first}":         "remove container stackctl-web-1",
+	} {
+		w := newWorld(t, file(update, "1"))
+		w.up()
+		w.use(file(update, "2"))
+		plan := w.plan().String()
+		if !strings.Contains(plan, want) || strings.Contains(plan, "await container") != (want == "pause after web") {
+			t.Errorf("%s:\n%s", update, plan)
+		}
+	}
+}
+
+func TestDependantsRestartWhereTheySaySo(t *testing.T) {
+	file := func(env string) *stack.Stack {
+		return compose(t, "services: {a: {image: a, environment: {X: '"+env+"'}}, b: {image: b, depends_on: {a: {condition: service_started, restart: true}}}, c: {image: c, depends_on: [a]}}")
+	}
+	w := newWorld(t, file("1"))
+	w.up()
+	w.use(file("2"))
+	plan := w.plan().String()
+	if !strings.Contains(plan, `start container p-b-1: service "a", on which it depends, is made anew`) || strings.Contains(plan, "p-c-1") {
+		t.Errorf("plan:\n%s", plan)
+	}
 	w.up()
 	w.settled()
 }

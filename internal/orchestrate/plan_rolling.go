@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -73,6 +75,9 @@ func (p *planner) existing(d decision, hash string) *Container {
 // canRoll reports whether a replica can be replaced while the old one serves: it runs, a front leads to it that can be
 // told, and the two can be there side by side.
 func (p *planner) canRoll(d decision) bool {
+	if update := updateOf(d.service); update.Order == "stop-first" {
+		return false
+	}
 	if d.fate != replace || !d.old.Running() || d.service.ContainerName != "" || len(d.service.Ports) > 0 || len(p.fronts(d)) == 0 {
 		return false
 	}
@@ -130,9 +135,13 @@ func (p *planner) planRolling(name string) error {
 		}
 	}
 	var before []int
-	for batch := range slices.Chunk(indexes, p.options.Parallel) {
-		if len(before) > 0 && p.options.Pause > 0 {
-			before = []int{p.plan.add(name, pause{After: name, For: p.options.Pause}, "--pause", before...)}
+	if len(indexes) == 0 {
+		return nil
+	}
+	parallel, rest := p.paceOf(p.decisions[name][0].service, len(indexes))
+	for batch := range slices.Chunk(indexes, parallel) {
+		if len(before) > 0 && rest > 0 {
+			before = []int{p.plan.add(name, pause{After: name, For: rest}, "as wanted", before...)}
 		}
 		var ready []int
 		for _, i := range batch {
@@ -155,6 +164,31 @@ func (p *planner) planRolling(name string) error {
 		p.stopOps = append(p.stopOps, before...)
 	}
 	return nil
+}
+
+// updateOf is the service's deploy.update_config.
+func updateOf(svc types.ServiceConfig) types.UpdateConfig {
+	if svc.Deploy == nil || svc.Deploy.UpdateConfig == nil {
+		return types.UpdateConfig{}
+	}
+	return *svc.Deploy.UpdateConfig
+}
+
+// paceOf is how many replicas of a service are replaced at once, and how long is waited before the next: as the options say,
+// else as deploy.update_config does, where a parallelism of 0 means all.
+func (p *planner) paceOf(svc types.ServiceConfig, all int) (parallel int, rest time.Duration) {
+	update := updateOf(svc)
+	parallel, rest = p.options.Parallel, p.options.Pause
+	if parallel == 0 && update.Parallelism != nil {
+		parallel = int(*update.Parallelism)
+		if parallel == 0 {
+			parallel = all
+		}
+	}
+	if rest == 0 {
+		rest = time.Duration(update.Delay)
+	}
+	return max(1, parallel), rest
 }
 
 // ready adds the wait until a new replica can take requests, once.
@@ -229,43 +263,4 @@ func (p *planner) stale(d decision, files []File) []File {
 		}
 	}
 	return stale
-}
-
-// planRenames removes what was replaced while it served, once all else is done, and gives the new replicas their names.
-func (p *planner) planRenames(services []string) {
-	for _, name := range services {
-		for _, d := range p.decisions[name] {
-			if d.called() == d.name() {
-				continue
-			}
-			var done []int
-			if d.fate == rolling {
-				done = append(done, p.readyOps[d.called()])
-				last := slices.Concat(p.stopOps, p.reloadOps, slices.Collect(maps.Values(p.keepOps)))
-				p.removeOps[d.old.ID] = p.plan.add(name, removeContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(last)...)
-			}
-			after, free := p.freed(d.name())
-			if !free {
-				continue
-			}
-			after = append(after, done...)
-			for key, op := range p.waitOps {
-				if strings.HasPrefix(key, d.called()+" ") {
-					after = append(after, op)
-				}
-			}
-			p.plan.add(name, renameContainer{Old: d.called(), Name: d.name()}, "the one that it replaced is gone", sorted(after)...)
-		}
-	}
-}
-
-// freed lists what makes a name free; one that stays in use is not.
-func (p *planner) freed(name string) (after []int, free bool) {
-	for _, c := range p.observed.Containers {
-		if c.Name == name {
-			op, ok := p.removeOps[c.ID]
-			return []int{op}, ok
-		}
-	}
-	return nil, !slices.ContainsFunc(p.observed.Others, func(o Other) bool { return o.Name == name })
 }

@@ -23,7 +23,9 @@ func (p *planner) planService(name string) error {
 		switch d.fate {
 		case keep:
 			p.plan.Kept++
-			p.planReload(d)
+			if !p.planRestart(d) {
+				p.planReload(d)
+			}
 		case start:
 			p.planStart(d, d.cause, p.planFiles(d, d.cause, nil))
 		case unpause:
@@ -39,6 +41,26 @@ func (p *planner) planService(name string) error {
 		}
 	}
 	return p.planRolling(name)
+}
+
+// planRestart restarts a replica that is kept where its service says so of one that it depends on, and which is made anew.
+func (p *planner) planRestart(d decision) bool {
+	if !d.old.Running() {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.service.DependsOn)) {
+		for _, dependency := range p.decisions[name] {
+			started, ok := p.startOps[dependency.called()]
+			if !d.service.DependsOn[name].Restart || !ok || dependency.fate != replace && dependency.fate != rolling {
+				continue
+			}
+			cause := "service " + strconv.Quote(name) + ", on which it depends, is made anew"
+			stopped := p.plan.add(d.service.Name, stopContainer{Name: d.old.Name, ID: d.old.ID}, cause, started)
+			p.planStart(d, cause, p.planFiles(d, cause, []int{stopped}))
+			return true
+		}
+	}
+	return false
 }
 
 // planCreate makes a container and starts it. Only the start awaits the container's networks: the engine looks for them

@@ -21,7 +21,7 @@ type PlanOptions struct {
 	RemoveOrphans bool
 	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is a minute.
 	WaitTimeout time.Duration
-	// Parallel is how many replicas of a service are replaced at once; 0 is one.
+	// Parallel is how many replicas of a service are replaced at once; 0 is what its deploy.update_config says, else one.
 	Parallel int
 	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
 	Drain time.Duration
@@ -29,7 +29,7 @@ type PlanOptions struct {
 	stuck []string
 	// Revisions are the configurations that services go back to, by service.
 	Revisions map[string]*Revision
-	// Pause is the time between the replacement of some replicas and of the next.
+	// Pause is the time between the replacement of some replicas and of the next; 0 is what deploy.update_config says.
 	Pause time.Duration
 }
 
@@ -44,7 +44,6 @@ func (o PlanOptions) withDefaults() PlanOptions {
 	if o.Drain <= 0 {
 		o.Drain = 10 * time.Second
 	}
-	o.Parallel = max(1, o.Parallel)
 	return o
 }
 

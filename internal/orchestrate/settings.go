@@ -108,6 +108,24 @@ func healthcheckOf(check *types.HealthCheckConfig) *container.HealthConfig {
 	return config
 }
 
+// restartOf is the policy of `restart`, else that of deploy.restart_policy in the same words, as docker compose maps it.
+func restartOf(svc types.ServiceConfig) string {
+	if svc.Restart != "" || svc.Deploy == nil || svc.Deploy.RestartPolicy == nil {
+		return svc.Restart
+	}
+	policy := svc.Deploy.RestartPolicy
+	switch policy.Condition {
+	case "none":
+		return "no"
+	case "on-failure":
+		if policy.MaxAttempts != nil {
+			return fmt.Sprintf("on-failure:%d", *policy.MaxAttempts)
+		}
+		return "on-failure"
+	}
+	return "always"
+}
+
 func restartPolicyOf(text string) (container.RestartPolicy, error) {
 	name, count, _ := strings.Cut(text, ":")
 	policy := container.RestartPolicy{Name: container.RestartPolicyMode(name)}

@@ -38,7 +38,35 @@ func (s *Stack) finish(o Options, files []types.ConfigFile) error {
 		config.Content, config.File = string(content), ""
 		s.Project.Configs[name] = config
 	}
+	if err := s.readSecrets(o, files); err != nil {
+		return err
+	}
 	return s.checkExtension(files)
+}
+
+// readSecrets reads the secrets that services use, from files and variables.
+func (s *Stack) readSecrets(o Options, files []types.ConfigFile) error {
+	s.Secrets = map[string]string{}
+	for _, svc := range s.Project.Services {
+		for _, ref := range svc.Secrets {
+			secret := s.Project.Secrets[ref.Source]
+			switch {
+			case secret.Environment != "":
+				value, ok := s.Project.Environment[secret.Environment]
+				if !ok {
+					return located(files, "secrets."+ref.Source, fmt.Errorf("reading secret %q: the variable %s is not set", ref.Source, secret.Environment))
+				}
+				s.Secrets[ref.Source] = value
+			default:
+				content, err := s.readConfig(o, secret.File)
+				if err != nil {
+					return located(files, "secrets."+ref.Source, fmt.Errorf("reading secret %q: %w", ref.Source, err))
+				}
+				s.Secrets[ref.Source] = string(content)
+			}
+		}
+	}
+	return nil
 }
 
 // decodeServiceExtension replaces the raw map by a ServiceExtension.

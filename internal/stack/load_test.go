@@ -92,7 +92,7 @@ func TestErrorsNameFileLineAndKey(t *testing.T) {
 		{"unknown key", "services:\n  web:\n    image: a\n    imagee: b\n", `compose.yaml:4: key "services.web.imagee": unknown key`},
 		{"unsupported key", "services:\n  web:\n    image: a\n    privileged: true\n", `compose.yaml:4: key "services.web.privileged": not supported`},
 		{"unsupported nested key", "services:\n  web:\n    image: a\n    deploy:\n      placement: {constraints: [a]}\n", `compose.yaml:5: key "services.web.deploy.placement`},
-		{"unsupported top level", "services:\n  web: {image: a}\nsecrets:\n  s: {file: ./x}\n", `key "secrets`},
+		{"unsupported top level", "services:\n  web: {image: a}\nmodels:\n  m: {model: x}\n", `key "models`},
 		{"wrong type", "services:\n  web:\n    image: a\n    ports: 12\n", `compose.yaml:4: key "services.web.ports"`},
 		{"unknown dependency", "services:\n  web:\n    image: a\n    depends_on: [db]\n", `"db"`},
 		{"missing config file", "services:\n  web: {image: a}\nconfigs:\n  c: {file: ./none}\n", `compose.yaml:4: key "configs.c"`},

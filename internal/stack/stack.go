@@ -18,6 +18,8 @@ type Stack struct {
 	Project *types.Project
 	// Extension is the top-level `x-stackctl` of the file.
 	Extension Extension
+	// Secrets are the contents of the secrets, by name. They are not in Project, so that nothing prints them.
+	Secrets map[string]string
 	// Context holds the build context of services with `x-stackctl: {build: self}`.
 	Context fs.FS
 	// Embedded says that the Compose file is the one inside stackctl.

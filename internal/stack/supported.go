@@ -15,7 +15,7 @@ var supportedServiceKeys = []string{
 	"dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file", "environment", "expose", "extends",
 	"extra_hosts", "group_add", "healthcheck", "hostname", "image", "init", "labels", "logging", "mem_limit",
 	"mem_reservation", "networks", "pids_limit", "platform", "ports", "profiles", "pull_policy", "read_only", "restart",
-	"scale", "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty",
+	"scale", "secrets", "security_opt", "shm_size", "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tmpfs", "tty",
 	"ulimits", "user", "volumes", "working_dir",
 }
 
@@ -30,7 +30,8 @@ var unsupportedPaths = []string{
 	"services.*.deploy.resources.limits.devices", "services.*.deploy.resources.limits.generic_resources",
 	"services.*.deploy.resources.reservations.devices", "services.*.deploy.resources.reservations.generic_resources",
 	"services.*.deploy.resources.reservations.cpus",
-	"services.*.deploy.restart_policy", "services.*.deploy.rollback_config", "services.*.deploy.update_config",
+	"services.*.deploy.restart_policy.delay", "services.*.deploy.restart_policy.window", "services.*.deploy.rollback_config",
+	"services.*.deploy.update_config.monitor", "services.*.deploy.update_config.max_failure_ratio",
 	"services.*.healthcheck.start_interval",
 	"services.*.networks.*.driver_opts", "services.*.networks.*.gw_priority", "services.*.networks.*.interface_name",
 	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
@@ -38,12 +39,12 @@ var unsupportedPaths = []string{
 	"services.*.volumes.[].image", "services.*.volumes.[].consistency", "services.*.volumes.[].volume.subpath",
 	"services.*.volumes.[].volume.labels", "services.*.volumes.[].bind.propagation", "services.*.volumes.[].bind.selinux",
 	"services.*.volumes.[].bind.recursive", "networks.*.ipam.options", "services.*.deploy.mode",
-	"services.*.depends_on.*.restart",
+	"secrets.*.external", "secrets.*.driver", "secrets.*.driver_opts", "secrets.*.template_driver", "secrets.*.content",
 	"configs.*.template_driver", "configs.*.external", "networks.*.enable_ipv6", "networks.*.enable_ipv4",
 }
 
 // supportedTopLevel are the top-level keys that are honoured.
-var supportedTopLevel = []string{"configs", "include", "name", "networks", "services", "version", "volumes"}
+var supportedTopLevel = []string{"configs", "include", "name", "networks", "secrets", "services", "version", "volumes"}
 
 // supported lists the attribute paths of the Compose specification that are honoured.
 func supported() []tree.Path {
