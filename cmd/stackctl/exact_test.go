@@ -147,7 +147,7 @@ func startExact(t *testing.T, project string) *exactStack {
 	}
 	s := &exactStack{t, project, port, []string{"-f", filepath.Join(dir, "compose.yaml"), "-f", replicas}}
 	t.Cleanup(func() { cleanUp(t, project) })
-	s.stackctl("up")
+	s.stackctl("up", "-d")
 	return s
 }
 

@@ -31,10 +31,24 @@ type ownEngine struct {
 func newOwnEngine(t *testing.T) *ownEngine {
 	t.Helper()
 	needEngine(t)
-	if _, err := exec.LookPath("dockerd"); err != nil || os.Getuid() != 0 {
-		t.Skip("needs dockerd, and root")
+	for _, tool := range []string{"dockerd", "ip"} {
+		if _, err := exec.LookPath(tool); err != nil || os.Getuid() != 0 {
+			t.Skip("needs dockerd, ip (Debian: iproute2), and root")
+		}
 	}
 	dir := t.TempDir()
+	// A bridge of its own: without one, and even with none, a second engine takes the first one's, docker0, away.
+	const bridge = "sctest0"
+	link := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v: %s", args, err, out)
+		}
+	}
+	link("link", "add", bridge, "type", "bridge")
+	t.Cleanup(func() { link("link", "del", bridge) })
+	link("addr", "add", "10.214.255.1/24", "dev", bridge)
+	link("link", "set", bridge, "up")
 	e := &ownEngine{t: t, dir: dir}
 	config := filepath.Join(dir, "daemon.json") // the machine's own is for the machine's own engine
 	if err := os.WriteFile(config, []byte("{}"), 0o600); err != nil {
@@ -42,7 +56,7 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	}
 	e.args = []string{
 		"--config-file", config, "--host", e.host(), "--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"--bridge", "none", "--storage-driver", "vfs", "--live-restore=false",
+		"--bridge", bridge, "--storage-driver", "vfs", "--live-restore=false",
 	}
 	e.start()
 	t.Cleanup(func() { // a network's bridge outlives its engine
