@@ -26,6 +26,7 @@ func situations(t *testing.T) map[string]func(w *world) {
 		"recreate":     between(plain, changed),
 		"scale up":     between(plain, three),
 		"scale down":   between(three, plain),
+		"rollout":      between(three, embedded(t, "services: {web: {scale: 3, mem_limit: 256m}}")),
 		"network":      between(plain, network),
 		"config":       between(plain, withConf(t, "worker_connections 4096", "worker_connections 1024")),
 		"paused": func(w *world) {
