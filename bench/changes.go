@@ -21,6 +21,7 @@ import (
 const changesTitle = "## Changes to a stack"
 
 const readingChanges = `- Ten services of one Redis container each, of an image that is present; the third depends on the second, and that on the first.
+- ` + "`up`, `up -d` that makes one anew, and `scale`" + ` end when the containers are started: stackctl gets ` + "`--no-wait`" + ` there, since Compose does not wait.
 - Each contender goes through the rows from top to bottom, on one project of its own.
 - The embedded stack's replicas: from no replica until each has answered its healthcheck and nginx has read its new configuration.
 - The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores.
@@ -40,7 +41,7 @@ const (
 	rowTenRecreate = "recreate one of ten"
 	rowTenScale    = "scale 1 -> 10"
 	rowTenDown     = "down of ten"
-	rowReplicas    = "scale 1 -> %d"
+	rowReplicas    = "web 0 -> %d"
 	rowRollout     = "rollout: failed requests"
 	rowRolloutP99  = "rollout: p99 during it / before it"
 )
@@ -166,12 +167,16 @@ func (c *changing) addTool(contender *contender, p program, file, changed string
 	with := func(file string, args ...string) measure {
 		return timed(p.timing(append([]string{"-f", file}, args...)...))
 	}
-	c.set(contender, rowTenUp, with(file, "up", "-d"))
+	up, scale := []string{"up", "-d"}, []string{"scale"}
+	if contender == c.contenders[0] {
+		up, scale = append(up, "--no-wait"), append(scale, "--no-wait") // Compose does not wait either
+	}
+	c.set(contender, rowTenUp, with(file, up...))
 	c.set(contender, rowTenPs, with(file, "ps"))
 	c.set(contender, rowTenConfig, with(file, "config"))
-	c.set(contender, rowTenRecreate, with(changed, "up", "-d"))
+	c.set(contender, rowTenRecreate, with(changed, up...))
 	if scales {
-		c.set(contender, rowTenScale, with(changed, "scale", fmt.Sprintf("s5=%d", manyReplicas)))
+		c.set(contender, rowTenScale, with(changed, append(scale, fmt.Sprintf("s5=%d", manyReplicas))...))
 	} else {
 		c.set(contender, rowTenScale, with(changed, "up", "-d", "--scale", fmt.Sprintf("s5=%d", manyReplicas), "s5"))
 	}

@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -97,8 +98,18 @@ type removeNetwork struct {
 func (a removeNetwork) Verb() string   { return "remove network" }
 func (a removeNetwork) Object() string { return a.Name }
 func (a removeNetwork) apply(ctx context.Context, w Writer) error {
-	return ignoreGone(w.NetworkRemove(ctx, a.ID))
+	deadline := time.Now().Add(endpointsGo)
+	var failure error
+	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
+		failure = ignoreGone(w.NetworkRemove(ctx, a.ID))
+		busy := failure != nil && strings.Contains(failure.Error(), "has active endpoints")
+		return !busy || time.Now().After(deadline), nil
+	})
+	return cmp.Or(err, failure)
 }
+
+// endpointsGo is how long the engine may take, when it is busy, to free a network of a container that it has removed.
+const endpointsGo = 500 * time.Millisecond
 
 type createVolume struct {
 	bounded
