@@ -144,7 +144,11 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 		if state.Status == container.StateCreated {
 			return false, nil
 		}
-		return ended(Container{Name: a.Name, State: string(state.Status)}, info)
+		done, err := ended(Container{Name: a.Name, State: string(state.Status)}, info)
+		if never := (*NotReadyError)(nil); errors.As(err, &never) {
+			err = errors.New(never.Reason) // it is one replica, not the stack
+		}
+		return done, err
 	}
 	if healthcheckCommand(info) == nil {
 		return time.Since(since) >= settleTime, nil
