@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -148,29 +146,6 @@ func (e *ownEngine) answers(port, requestID string) {
 	}
 }
 
-// lockedBuffer is written by a process and read by a test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// await waits until something was written.
-func (l *lockedBuffer) await(t *testing.T, part string) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for ticker := time.NewTicker(100 * time.Millisecond); !strings.Contains(l.text(), part); <-ticker.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("%q was never written:\n%s", part, l.text())
-		}
-	}
-}
-
 // TestTheEngineRestarts restarts the engine in the middle of an `up`, and under a running stack whose logs are followed:
 // everything comes back.
 func TestTheEngineRestarts(t *testing.T) {
@@ -215,10 +190,4 @@ func TestTheEngineRestarts(t *testing.T) {
 	e.restart()
 	e.answers(port, "after-restart")
 	out.await(t, "after-restart")
-}
-
-func (l *lockedBuffer) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

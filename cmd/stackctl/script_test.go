@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -338,4 +340,33 @@ func must(t *testing.T, project, port string, args ...string) string {
 		t.Fatalf("%v: %v\n%s", args, err, out)
 	}
 	return string(out)
+}
+
+// lockedBuffer is written by a process and read by a test.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// await waits until something was written.
+func (l *lockedBuffer) await(t *testing.T, part string) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for ticker := time.NewTicker(100 * time.Millisecond); !strings.Contains(l.text(), part); <-ticker.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was never written:\n%s", part, l.text())
+		}
+	}
+}
+
+func (l *lockedBuffer) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

@@ -97,7 +97,7 @@ func healthcheckOf(check *types.HealthCheckConfig) *container.HealthConfig {
 	for _, d := range []struct {
 		from *types.Duration
 		to   *time.Duration
-	}{{check.Interval, &config.Interval}, {check.Timeout, &config.Timeout}, {check.StartPeriod, &config.StartPeriod}} {
+	}{{check.Interval, &config.Interval}, {check.Timeout, &config.Timeout}, {check.StartPeriod, &config.StartPeriod}, {check.StartInterval, &config.StartInterval}} {
 		if d.from != nil {
 			*d.to = time.Duration(*d.from)
 		}

@@ -32,7 +32,6 @@ var unsupportedPaths = []string{
 	"services.*.deploy.resources.reservations.cpus",
 	"services.*.deploy.restart_policy.delay", "services.*.deploy.restart_policy.window", "services.*.deploy.rollback_config",
 	"services.*.deploy.update_config.monitor", "services.*.deploy.update_config.max_failure_ratio",
-	"services.*.healthcheck.start_interval",
 	"services.*.networks.*.driver_opts", "services.*.networks.*.gw_priority", "services.*.networks.*.interface_name",
 	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
 	"services.*.networks.*.priority", "services.*.networks.*.use_service_name_alias",

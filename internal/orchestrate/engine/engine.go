@@ -15,7 +15,10 @@ import (
 	"github.com/docker/cli/cli/connhelper"
 	contextdocker "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // MinimumAPI is the oldest Engine API version that stackctl is tested with: that of Docker Engine 20.10.
@@ -73,6 +76,20 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 	}
 	api.NegotiateAPIVersionPing(ping)
 	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType}, nil
+}
+
+// startIntervalAPI is the oldest API version that knows a healthcheck's start interval.
+const startIntervalAPI = "1.44"
+
+// ContainerCreate leaves a healthcheck's start interval out where the engine does not know it: there it looks once an interval.
+func (e *Engine) ContainerCreate(ctx context.Context, config *container.Config, host *container.HostConfig, networking *network.NetworkingConfig, platform *ocispec.Platform, name string) (container.CreateResponse, error) {
+	if config.Healthcheck != nil && config.Healthcheck.StartInterval != 0 && older(e.API, startIntervalAPI) {
+		copied, check := *config, *config.Healthcheck
+		check.StartInterval = 0
+		copied.Healthcheck = &check
+		config = &copied
+	}
+	return e.Client.ContainerCreate(ctx, config, host, networking, platform, name)
 }
 
 // newClient is the one place where a client is constructed.
