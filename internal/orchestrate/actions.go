@@ -201,7 +201,7 @@ const ownGrace = 10 * time.Second
 func (a stopContainer) apply(ctx context.Context, w Writer) error {
 	grace := a.Grace
 	if grace == nil { // named all the same, so that an engine that hangs is told from a container that takes its time
-		info, err := w.ContainerInspect(ctx, a.ID)
+		info, err := inspect(ctx, w, a.ID)
 		if err != nil {
 			return ignoreGone(err)
 		}

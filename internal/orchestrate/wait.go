@@ -46,7 +46,7 @@ func (a waitContainer) limit() time.Duration { return a.Limit }
 
 func (a waitContainer) apply(ctx context.Context, w Writer) error {
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
-		info, err := w.ContainerInspect(ctx, a.Name)
+		info, err := inspect(ctx, w, a.Name)
 		if err != nil {
 			return false, err
 		}
@@ -118,7 +118,7 @@ func (a readyContainer) apply(ctx context.Context, w Writer) error {
 	var since time.Time // it has been running
 	said := ""          // by its last healthcheck
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
-		info, err := w.ContainerInspect(ctx, cmp.Or(a.ID, a.Name))
+		info, err := inspect(ctx, w, cmp.Or(a.ID, a.Name))
 		if err != nil {
 			return false, err
 		}
@@ -164,6 +164,15 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 		*said = err.Error()
 	}
 	return err == nil, nil // what did not work now may work when the program is up
+}
+
+// inspect describes a container, within CallLimit: a step that waits for long notices an engine that hangs.
+func inspect(ctx context.Context, r Reader, id string) (info container.InspectResponse, err error) {
+	err = Within(ctx, func(ctx context.Context) error {
+		info, err = r.ContainerInspect(ctx, id)
+		return err
+	})
+	return info, err
 }
 
 // answers runs a container's healthcheck now.
