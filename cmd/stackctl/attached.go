@@ -128,10 +128,9 @@ func (a *app) stopAttached(eng *engine.Engine, s *stack.Stack, signals <-chan os
 		return err
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- orchestrate.Apply(ctx, eng, plan, nil) }()
+	go func() { stopped <- orchestrate.Apply(ctx, eng, plan, a.warn) }()
 	select {
 	case err := <-stopped:
-		a.warnKilled(ctx, eng, plan)
 		return err
 	case <-signals:
 	}
@@ -140,6 +139,13 @@ func (a *app) stopAttached(eng *engine.Engine, s *stack.Stack, signals <-chan os
 		err = orchestrate.Apply(ctx, eng, kill, nil)
 	}
 	return errors.Join(err, <-stopped)
+}
+
+// warn prints warnings, and nothing else of what is done.
+func (a *app) warn(e orchestrate.Event) {
+	if line, ok := plainLine(e); ok && e.Kind == orchestrate.EventWarning {
+		a.tell(line)
+	}
 }
 
 // present keeps the services that have containers.

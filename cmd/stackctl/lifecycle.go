@@ -84,12 +84,12 @@ var lifecycles = []lifecycle{
 	},
 	{
 		use: "rm [SERVICE...]", short: "Remove stopped containers",
-		long:    "Remove containers that do not run, one-off ones too; with --stop, stop them first. Asks on a terminal, unless --force is given. Named volumes stay.",
+		long:    "Remove containers that do not run, one-off ones too; with --stop, stop them first. Asks on a terminal, unless --force is given. Volumes stay, anonymous ones too without --volumes.",
 		example: "stackctl rm\nstackctl rm -sf web",
 		flags: func(cmd *cobra.Command, l *lifecycleOptions) {
 			cmd.Flags().BoolVarP(&l.stop, "stop", "s", false, "stop the containers first")
 			cmd.Flags().BoolVarP(&l.yes, "force", "f", false, "do not ask")
-			cmd.Flags().BoolP("volumes", "v", true, "accepted as Compose does; anonymous volumes always go with their container")
+			cmd.Flags().BoolVarP(&l.Volumes, "volumes", "v", false, "remove their anonymous volumes too")
 		},
 		plan: func(o *orchestrate.Observed, l *lifecycleOptions) (*orchestrate.Plan, error) {
 			return orchestrate.PlanRemove(o, l.Choice, l.stop)
@@ -165,16 +165,5 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 	err = orchestrate.Apply(ctx, eng, plan, show.event)
 	a.remember(ctx, eng, project, strings.Join(append([]string{verb}, o.Services...), " "), begin, plan, err)
 	show.close()
-	a.warnKilled(ctx, eng, plan)
 	return err
-}
-
-// warnKilled names the containers that ignored the signal to stop, so that each stop took their whole grace period.
-func (a *app) warnKilled(ctx context.Context, r orchestrate.Reader, plan *orchestrate.Plan) {
-	for _, name := range plan.Objects("stop container") {
-		info, err := r.ContainerInspect(ctx, name)
-		if err == nil && info.State != nil && !info.State.Running && info.State.ExitCode == 137 && !info.State.OOMKilled {
-			a.tell("warning: container " + name + " had to be killed: it did not end within its grace period; if it ignores SIGTERM, give its service `init: true` or another `stop_signal`")
-		}
-	}
 }

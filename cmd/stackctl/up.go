@@ -32,6 +32,7 @@ type upOptions struct {
 	port          int
 	scale         []string
 	noRecreate    bool
+	renewVolumes  bool
 	noDeps        bool
 	attach        attachOptions
 	rolling       rollingOptions
@@ -67,6 +68,7 @@ func newUpCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "remove containers of services that the Compose file does not have")
 	flags.StringArrayVar(&o.scale, "scale", nil, "give a service so many replicas, as SERVICE=REPLICAS; repeatable")
 	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")
+	flags.BoolVarP(&o.renewVolumes, "renew-anon-volumes", "V", false, "give replaced containers new anonymous volumes, instead of those that they have")
 	flags.BoolVar(&o.noRecreate, "no-recreate", false, "leave containers as they are even if something changed")
 	flags.BoolVar(&o.noDeps, "no-deps", false, "leave alone what the named services depend on")
 	flags.BoolVarP(&o.attach.detach, "detach", "d", false, "leave the containers in the background; the embedded stack always does")
@@ -110,7 +112,7 @@ func (o *upOptions) images() images.Options {
 func (o *upOptions) plan() orchestrate.PlanOptions {
 	return orchestrate.PlanOptions{
 		ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout,
-		NoRecreate: o.noRecreate, Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
+		NoRecreate: o.noRecreate, RenewVolumes: o.renewVolumes, AwaitReady: !o.noWait, Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
 	}
 }
 

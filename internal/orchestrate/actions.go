@@ -177,65 +177,24 @@ func (a unpauseContainer) apply(ctx context.Context, w Writer) error {
 	return w.ContainerUnpause(ctx, a.Name)
 }
 
-// stopContainer asks the container to stop and kills it when its grace period is over.
-type stopContainer struct {
-	Name, ID string
-	Grace    *time.Duration // nil is the container's own
-}
-
-// longestGrace bounds the wait for a container whose own grace period is not known here.
-const longestGrace = 10 * time.Minute
-
-func (a stopContainer) Verb() string   { return "stop container" }
-func (a stopContainer) Object() string { return a.Name }
-func (a stopContainer) limit() time.Duration {
-	if a.Grace == nil {
-		return longestGrace
-	}
-	return *a.Grace + CallLimit
-}
-
-// ownGrace is how long a container of which nothing is said has to stop.
-const ownGrace = 10 * time.Second
-
-func (a stopContainer) apply(ctx context.Context, w Writer) error {
-	grace := a.Grace
-	if grace == nil { // named all the same, so that an engine that hangs is told from a container that takes its time
-		info, err := inspect(ctx, w, a.ID)
-		if err != nil {
-			return ignoreGone(err)
-		}
-		own := ownGrace
-		if info.Config.StopTimeout != nil {
-			own = time.Duration(*info.Config.StopTimeout) * time.Second
-		}
-		grace = &own
-	}
-	seconds := int((*grace + time.Second - 1) / time.Second)
-	limited, cancel := context.WithTimeout(ctx, *grace+CallLimit)
-	defer cancel()
-	err := ignoreGone(w.ContainerStop(limited, a.ID, container.StopOptions{Timeout: &seconds}))
-	if err != nil && limited.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("no answer from the engine within %s", *grace+CallLimit)
-	}
-	return err
-}
-
-func (a stopContainer) undo() []Action {
-	return []Action{startContainer{Name: a.ID}, readyContainer{Name: a.Name, ID: a.ID, Limit: time.Minute}}
-}
-
 type removeContainer struct {
 	bounded
 	Name, ID string
-	Kill     bool // remove it even if it runs
+	Kill     bool     // remove it even if it runs
+	Keep     bool     // leave its anonymous volumes
+	Folders  []string // those of them that go nevertheless
 }
 
 func (a removeContainer) Verb() string   { return "remove container" }
 func (a removeContainer) Object() string { return a.Name }
 func (a removeContainer) apply(ctx context.Context, w Writer) error {
-	// Its anonymous volumes hold what stackctl wrote into it, no data of the user's.
-	return ignoreGone(w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: true}))
+	err := ignoreGone(w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: !a.Keep}))
+	for _, name := range a.Folders {
+		if err == nil {
+			err = ignoreGone(w.VolumeRemove(ctx, name, false))
+		}
+	}
+	return err
 }
 
 // renameContainer gives a container its own name, which the one that it replaced had until now.

@@ -91,6 +91,10 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 	defer cancel()
 	err := op.Action.apply(limited, w)
 	event.Elapsed = time.Since(begin)
+	if errors.Is(err, errKilled) {
+		sink.send(Event{Kind: EventWarning, Verb: event.Verb, Object: event.Object, Service: event.Service, Detail: err.Error()})
+		err = nil
+	}
 	if err == nil {
 		event.Kind = EventDone
 		sink.send(event)

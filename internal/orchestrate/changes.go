@@ -35,7 +35,7 @@ type Field struct {
 }
 
 // actionOf names what becomes of a replica.
-var actionOf = map[fate]string{keep: "keep", create: "create", replace: "replace", rolling: "roll", start: "start", unpause: "unpause"}
+var actionOf = map[fate]string{keep: "keep", create: "create", replace: "replace", swap: "replace", rolling: "roll", start: "start", unpause: "unpause"}
 
 // changes lists what the plan does to each object: volumes and networks, then the services' replicas, then what leaves.
 func (p *planner) changes(services []string) error {
@@ -53,7 +53,7 @@ func (p *planner) changes(services []string) error {
 	replaced := map[string]bool{}
 	for _, name := range services {
 		for _, d := range p.decisions[name] {
-			if d.fate == replace || d.fate == rolling {
+			if d.replaces() {
 				replaced[d.old.ID] = true
 			}
 			change, err := p.replicaChange(d)
@@ -88,7 +88,7 @@ func (p *planner) replicaChange(d decision) (Change, error) {
 		} else if d.called() != d.name() {
 			change.Action, change.Object, change.Cause = "rename", d.called(), fmt.Sprintf("it is to be %q", d.name())
 		}
-	case replace, rolling:
+	case replace, swap, rolling:
 		fields, err := stack.Fields(d.service)
 		if err != nil {
 			return change, err
@@ -142,7 +142,7 @@ func (p *Plan) Describe(ctx context.Context, r Reader) error {
 		if !slices.ContainsFunc(change.Fields, func(f Field) bool { return strings.HasPrefix(f.Path, "environment.") }) {
 			continue
 		}
-		info, err := r.ContainerInspect(ctx, change.old.ID)
+		info, err := inspect(ctx, r, change.old.ID)
 		if err != nil {
 			return fmt.Errorf("inspecting container %q: %w", change.old.Name, err)
 		}

@@ -106,6 +106,13 @@ func (r replica) labels() (map[string]string, error) {
 		LabelWorkingDir: r.stack.Project.WorkingDir, LabelConfigFiles: strings.Join(r.stack.Project.ComposeFiles, ","),
 		LabelVersion: composeVersion, LabelFields: string(encoded),
 	})
+	if folders := r.configFolders(); len(folders) > 0 {
+		encoded, err := json.Marshal(folders)
+		if err != nil {
+			return nil, err
+		}
+		labels[LabelFolders] = string(encoded)
+	}
 	r.addRoleLabels(labels)
 	return labels, nil
 }
@@ -235,13 +242,11 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 		}
 		mounts = append(mounts, m)
 	}
-	if r.service.ReadOnly {
-		for _, dir := range r.configDirs() {
-			if dir == "/" {
-				return nil, nil, fmt.Errorf("mounting the configs of service %q: its root is read-only; give each config a target in a folder of its own", r.service.Name)
-			}
-			mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
+	for _, dir := range r.configFolders() {
+		if dir == "/" {
+			return nil, nil, fmt.Errorf("mounting the configs of service %q: its root is read-only; give each config a target in a folder of its own", r.service.Name)
 		}
+		mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 	}
 	return mounts, binds, nil
 }
@@ -254,9 +259,13 @@ func bindOf(v types.ServiceVolumeConfig) string {
 	return bind
 }
 
-// configDirs lists the directories that configs are written to, without those that a volume of the service covers.
-func (r replica) configDirs() []string {
+// configFolders lists the directories of a read-only container that configs are written to, without those that a volume of
+// the service covers.
+func (r replica) configFolders() []string {
 	var dirs []string
+	if !r.service.ReadOnly {
+		return nil
+	}
 	for _, target := range fileTargets(r.service) {
 		dir := path.Dir(target)
 		covered := slices.ContainsFunc(r.service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir })

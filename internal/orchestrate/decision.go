@@ -25,11 +25,15 @@ type fate int
 const (
 	keep fate = iota
 	create
-	replace
+	replace // it is removed before the new one is made
+	swap    // replace, but the old one is only stopped when the new one has just to be started
 	rolling // replace, but the old one stays until the new one serves
 	start
 	unpause
 )
+
+// replaces reports whether another container takes the place of the one that is there.
+func (d decision) replaces() bool { return d.fate == replace || d.fate == swap || d.fate == rolling }
 
 // fateOf compares one replica with what is there.
 func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
@@ -40,8 +44,10 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	if slices.Contains(p.options.stuck, c.ID) {
 		return replace, "the engine cannot start it any more", nil
 	}
-	if cause, err := p.replaceCause(d, hash); !p.options.NoRecreate && err != nil || cause != "" {
-		return replace, cause, err
+	if !p.options.NoRecreate {
+		if cause, err := p.replaceCause(d, hash); err != nil || cause != "" {
+			return replace, cause, err
+		}
 	}
 	switch c.State {
 	case "running", "restarting":

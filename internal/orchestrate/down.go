@@ -37,7 +37,7 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 					fronts = append(fronts, plan.add(c.Service, drainContainer{Name: c.Name, ID: c.ID}, "down"))
 				}
 			}
-			gone = append(gone, plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: true}, "down", after...))
+			gone = append(gone, plan.add(c.Service, c.removal(true, options.Volumes), "down", after...))
 		}
 		drained = fronts
 	}
@@ -49,9 +49,9 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 			plan.add("", removeNetwork{Name: n.Name, ID: n.ID}, "down", gone...)
 		}
 	}
-	for _, v := range o.Volumes {
-		if v.Project == o.Project && options.Volumes {
-			plan.add("", removeVolume{Name: v.Name}, "down --volumes", gone...)
+	if options.Volumes {
+		for _, name := range o.VolumeNames() {
+			plan.add("", removeVolume{Name: name}, "down --volumes", gone...)
 		}
 	}
 	return plan

@@ -17,6 +17,7 @@ type Choice struct {
 	Grace    *time.Duration // to stop; nil is each container's own
 	NoDeps   bool           // leave those alone that depend on what is restarted
 	Signal   string         // of PlanKill; "" is SIGKILL
+	Volumes  bool           // of PlanRemove: their anonymous volumes go with them
 }
 
 // choose lists the containers that are meant, one-off ones left out.
@@ -242,9 +243,9 @@ func PlanRemove(o *Observed, c Choice, stop bool) (*Plan, error) {
 		stopped, isStopped := stops[container.ID]
 		switch {
 		case isStopped:
-			plan.add(container.Service, removeContainer{Name: container.Name, ID: container.ID}, "rm", stopped)
+			plan.add(container.Service, container.removal(false, c.Volumes), "rm", stopped)
 		case !container.alive():
-			plan.add(container.Service, removeContainer{Name: container.Name, ID: container.ID}, "rm")
+			plan.add(container.Service, container.removal(false, c.Volumes), "rm")
 		}
 	}
 	return plan, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -64,6 +65,10 @@ type Container struct {
 	Labels    map[string]string
 	Files     map[string]stamp // its configs by path, where they were looked at
 	Upstreams string           // the config that has its upstreams, where it was read
+
+	// Data are its anonymous volumes, by path: the image or the Compose file wants them, so that they may hold data.
+	Data    map[string]string
+	folders []string // the anonymous volumes that hold its configs
 }
 
 // Running reports whether the container's process is there (it may be restarting).
@@ -194,6 +199,7 @@ func parseContainer(name string, s container.Summary) Container {
 	}
 	// Without the label, or with one that is not ours, there is just no field to name.
 	_ = json.Unmarshal([]byte(s.Labels[LabelFields]), &c.Fields)
+	c.addVolumes(s.Mounts)
 	if s.NetworkSettings == nil {
 		return c
 	}
@@ -278,7 +284,7 @@ func (o *Observed) Replicas(service string) int {
 	return len(numbers)
 }
 
-// VolumeNames lists the project's own volumes.
+// VolumeNames lists the volumes that are the project's own: those of its Compose file and its containers' data.
 func (o *Observed) VolumeNames() []string {
 	var names []string
 	for _, v := range o.Volumes {
@@ -286,5 +292,9 @@ func (o *Observed) VolumeNames() []string {
 			names = append(names, v.Name)
 		}
 	}
-	return names
+	for _, c := range o.Containers {
+		names = slices.AppendSeq(names, maps.Values(c.Data))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

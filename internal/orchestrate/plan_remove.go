@@ -2,7 +2,6 @@ package orchestrate
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -12,7 +11,9 @@ func (p *planner) remove(c Container, cause string, after ...int) int {
 	if op, ok := p.removeOps[c.ID]; ok {
 		return op
 	}
-	if c.Running() {
+	if stopped, ok := p.stopOps[c.ID]; ok {
+		after = append(after, stopped)
+	} else if c.Running() {
 		after = []int{p.plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause, after...)}
 	}
 	if kept, ok := p.keepOps[c.ID]; ok {
@@ -20,9 +21,20 @@ func (p *planner) remove(c Container, cause string, after ...int) int {
 	}
 	// One that was never started may be starting right now, for a run that was ended.
 	kill := c.State == "paused" || c.State == "dead" || c.State == "created"
-	op := p.plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: kill}, cause, sorted(after)...)
+	op := p.plan.add(c.Service, c.removal(kill, false), cause, sorted(after)...)
 	p.removeOps[c.ID] = op
 	return op
+}
+
+// vacate stops a container for the one that replaces it, which has only to be started: until then the old one serves, and
+// until the new one runs it can start again.
+func (p *planner) vacate(d decision, cause string, after ...int) int {
+	stopped, ok := p.stopOps[d.old.ID]
+	if !ok {
+		stopped = p.plan.add(d.service.Name, stopContainer{Name: d.old.Name, ID: d.old.ID, Successor: d.called()}, cause, sorted(after)...)
+		p.stopOps[d.old.ID] = stopped
+	}
+	return stopped
 }
 
 // planLeavers removes surplus replicas, after nginx has forgotten them, and the containers of services that are gone.
@@ -55,8 +67,14 @@ func (p *planner) planLeavers(order []string) {
 func (p *planner) freePorts(d decision) []int {
 	var freed []int
 	for _, c := range p.observed.Containers {
-		if (d.old == nil || c.ID != d.old.ID) && p.goes(c) && d.needsPlaceOf(c) {
-			freed = append(freed, p.remove(c, "service "+strconv.Quote(d.service.Name)+" needs its port or address"))
+		if d.old != nil && c.ID == d.old.ID || !p.goes(c) || !d.needsPlaceOf(c) {
+			continue
+		}
+		cause := "service " + strconv.Quote(d.service.Name) + " needs its port or address"
+		if other, ok := p.replica(c); ok && other.fate == swap {
+			freed = append(freed, p.vacate(other, cause))
+		} else {
+			freed = append(freed, p.remove(c, cause))
 		}
 	}
 	return freed
@@ -64,10 +82,8 @@ func (p *planner) freePorts(d decision) []int {
 
 // goes reports whether the container does not outlive the plan.
 func (p *planner) goes(c Container) bool {
-	for _, d := range p.decisions[c.Service] {
-		if d.old != nil && d.old.ID == c.ID {
-			return d.fate == replace
-		}
+	if d, ok := p.replica(c); ok {
+		return d.fate == replace || d.fate == swap
 	}
 	return !c.OneOff && (p.isWanted(c.Service) || p.isOrphan(c) && p.options.RemoveOrphans)
 }
@@ -83,9 +99,19 @@ func (p *planner) isOrphan(c Container) bool {
 	return !c.OneOff && !disabled && !p.isWanted(c.Service)
 }
 
-// isReplica reports whether the container was found to be one of its service's wanted replicas.
+// replica finds what becomes of a container that is one of its service's wanted replicas.
+func (p *planner) replica(c Container) (decision, bool) {
+	for _, d := range p.decisions[c.Service] {
+		if d.old != nil && d.old.ID == c.ID {
+			return d, true
+		}
+	}
+	return decision{}, false
+}
+
 func (p *planner) isReplica(c Container) bool {
-	return slices.ContainsFunc(p.decisions[c.Service], func(d decision) bool { return d.old != nil && d.old.ID == c.ID })
+	_, ok := p.replica(c)
+	return ok
 }
 
 // freeName removes a container of the project that has the replica's name but is another service's, if it may go.

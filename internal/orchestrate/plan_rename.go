@@ -13,25 +13,39 @@ func (p *planner) planRenames(services []string) {
 			if d.called() == d.name() {
 				continue
 			}
-			var done []int
-			if d.fate == rolling {
-				done = append(done, p.readyOps[d.called()])
-				last := slices.Concat(p.stopOps, p.reloadOps, slices.Collect(maps.Values(p.keepOps)))
-				p.removeOps[d.old.ID] = p.plan.add(name, removeContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(last)...)
+			if d.fate == swap && p.options.AwaitReady {
+				p.ready(d)
 			}
-			after, free := p.freed(d.name())
-			if !free {
-				continue
+			uses := p.usesOf(d.called())
+			switch d.fate {
+			case rolling:
+				p.remove(*d.old, d.cause, slices.Concat(p.reloadOps, slices.Collect(maps.Values(p.stopOps)))...)
+			case swap:
+				p.remove(*d.old, d.cause, uses...)
 			}
-			after = append(after, done...)
-			for key, op := range p.waitOps {
-				if strings.HasPrefix(key, d.called()+" ") {
-					after = append(after, op)
-				}
+			if after, free := p.freed(d.name()); free {
+				p.plan.add(name, renameContainer{Old: d.called(), Name: d.name()}, "the one that it replaced is gone", sorted(append(after, uses...))...)
 			}
-			p.plan.add(name, renameContainer{Old: d.called(), Name: d.name()}, "the one that it replaced is gone", sorted(after)...)
 		}
 	}
+}
+
+// usesOf lists the last steps that call a container by its name.
+func (p *planner) usesOf(name string) (uses []int) {
+	if ready, ok := p.readyOps[name]; ok {
+		uses = append(uses, ready)
+	} else if started, ok := p.startOps[name]; ok {
+		uses = append(uses, started)
+	}
+	if reloaded, ok := p.lastReload[name]; ok {
+		uses = append(uses, reloaded)
+	}
+	for key, op := range p.waitOps {
+		if strings.HasPrefix(key, name+" ") {
+			uses = append(uses, op)
+		}
+	}
+	return uses
 }
 
 // freed lists what makes a name free; one that stays in use is not.

@@ -55,7 +55,7 @@ func (p *planner) planNetworks() error {
 			continue
 		case ok && have.Project != p.stack.Project.Name:
 			return fmt.Errorf("creating network %q: a network of that name exists and belongs to %s; it was left untouched: rename it in the Compose file, or declare it `external: true`", config.Name, owner(have.Project))
-		case ok && have.Hash != "" && have.Hash != hash:
+		case ok && have.Hash != "" && have.Hash != hash && !p.options.NoRecreate:
 			p.renewed[key] = "its configuration changed"
 		}
 		if err := p.planNetwork(key, config, have, hash, ok); err != nil {

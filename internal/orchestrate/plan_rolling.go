@@ -34,7 +34,7 @@ func isSuccessor(name, final string) bool {
 // called is the name of the replica's container while the plan runs.
 func (d decision) called() string {
 	switch d.fate {
-	case rolling:
+	case rolling, swap:
 		return successorName(d.old, d.name())
 	case keep, start, unpause:
 		return d.old.Name
@@ -78,7 +78,7 @@ func (p *planner) canRoll(d decision) bool {
 	if update := updateOf(d.service); update.Order == "stop-first" {
 		return false
 	}
-	if d.fate != replace || !d.old.Running() || d.service.ContainerName != "" || len(d.service.Ports) > 0 || len(p.fronts(d)) == 0 {
+	if d.fate != replace || !d.old.Running() || d.service.ContainerName != "" || len(d.service.Ports) > 0 || len(d.old.Data) > 0 || len(p.fronts(d)) == 0 {
 		return false
 	}
 	for _, key := range d.networkKeys() {
@@ -87,6 +87,11 @@ func (p *planner) canRoll(d decision) bool {
 		}
 	}
 	return true
+}
+
+// canSwap reports whether a replica can be made while the old one serves, though not be started.
+func (p *planner) canSwap(d decision) bool {
+	return d.fate == replace && d.old.Running() && !slices.ContainsFunc(d.networkKeys(), func(key string) bool { return p.renewed[key] != "" })
 }
 
 // decideStanding keeps the fronts that are not part of this run as they are, so that they can be told of its changes.
@@ -159,9 +164,9 @@ func (p *planner) planRolling(name string) error {
 		before = nil
 		for _, i := range batch {
 			d := p.decisions[name][i]
-			before = append(before, p.plan.add(name, stopContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(told)...))
+			p.stopOps[d.old.ID] = p.plan.add(name, stopContainer{Name: d.old.Name, ID: d.old.ID}, d.cause, sorted(told)...)
+			before = append(before, p.stopOps[d.old.ID])
 		}
-		p.stopOps = append(p.stopOps, before...)
 	}
 	return nil
 }
@@ -195,7 +200,7 @@ func (p *planner) paceOf(svc types.ServiceConfig, all int) (parallel int, rest t
 func (p *planner) ready(d decision) int {
 	op, ok := p.readyOps[d.called()]
 	if !ok {
-		op = p.plan.add(d.service.Name, readyContainer{Name: d.called(), Limit: p.options.WaitTimeout}, "a front is to lead to it", p.startOps[d.called()])
+		op = p.plan.add(d.service.Name, readyContainer{Name: d.called(), Limit: p.options.WaitTimeout}, "it is to serve", p.startOps[d.called()])
 		p.readyOps[d.called()] = op
 	}
 	return op

@@ -31,7 +31,7 @@ func (p *planner) planService(name string) error {
 		case unpause:
 			p.planStart(d, d.cause, nil)
 			p.planReload(d, p.startOps[d.called()])
-		case create:
+		case create, swap:
 			err = p.planCreate(d, nil)
 		case replace:
 			err = p.planCreate(d, []int{p.remove(*d.old, d.cause)})
@@ -51,7 +51,7 @@ func (p *planner) planRestart(d decision) bool {
 	for _, name := range slices.Sorted(maps.Keys(d.service.DependsOn)) {
 		for _, dependency := range p.decisions[name] {
 			started, ok := p.startOps[dependency.called()]
-			if !d.service.DependsOn[name].Restart || !ok || dependency.fate != replace && dependency.fate != rolling {
+			if !d.service.DependsOn[name].Restart || !ok || !dependency.replaces() {
 				continue
 			}
 			cause := "service " + strconv.Quote(name) + ", on which it depends, is made anew"
@@ -71,6 +71,11 @@ func (p *planner) planCreate(d decision, after []int) error {
 		return err
 	}
 	action.Name = d.called()
+	if d.replaces() && !p.options.RenewVolumes {
+		if err := inherit(action, d); err != nil {
+			return err
+		}
+	}
 	freed, err := p.freeName(d)
 	if err != nil {
 		return err
@@ -136,6 +141,9 @@ func (p *planner) planStart(d decision, cause string, after []int) {
 		action = unpauseContainer{Name: d.called()}
 	}
 	after = slices.Concat(after, p.awaitDependencies(d.service), p.freePorts(d))
+	if d.fate == swap {
+		after = append(after, p.vacate(d, cause, after...))
+	}
 	p.startOps[d.called()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
 }
 

@@ -109,7 +109,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			want: `
  1 create container ID_stackctl-web-1: its name is "0123_stackctl-web-1"
  2 start container ID_stackctl-web-1: its name is "0123_stackctl-web-1" (after 1)
- 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
+ 3 await container ID_stackctl-web-1: it is to serve (after 2)
  4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
  5 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 3, 4)
  6 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 4, 5)
@@ -173,7 +173,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			want: `
  1 create container ID_stackctl-web-1: it is not on network "stackctl_default"
  2 start container ID_stackctl-web-1: it is not on network "stackctl_default" (after 1)
- 3 await container ID_stackctl-web-1: a front is to lead to it (after 2)
+ 3 await container ID_stackctl-web-1: it is to serve (after 2)
  4 stop container stackctl-web-1: it is not on network "stackctl_default" (after 3)
  5 remove container stackctl-web-1: it is not on network "stackctl_default" (after 4)
  6 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3, 5)`,
@@ -203,19 +203,22 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name:    "force recreate",
 			options: recreate,
 			want: `
- 1 stop container stackctl-redis-1: --force-recreate
- 2 remove container stackctl-redis-1: --force-recreate (after 1)
- 3 create container stackctl-redis-1: --force-recreate (after 2)
- 4 start container stackctl-redis-1: --force-recreate (after 3)
- 5 stop container stackctl-web-1: --force-recreate
- 6 remove container stackctl-web-1: --force-recreate (after 5)
- 7 create container stackctl-web-1: --force-recreate (after 6)
- 8 start container stackctl-web-1: --force-recreate (after 7)
- 9 stop container stackctl-nginx-1: --force-recreate
-10 remove container stackctl-nginx-1: --force-recreate (after 9)
-11 create container stackctl-nginx-1: --force-recreate (after 10)
-12 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 11)
-13 start container stackctl-nginx-1: --force-recreate (after 12)`,
+ 1 create container ID_stackctl-redis-1: --force-recreate
+ 2 stop container stackctl-redis-1: --force-recreate (after 1)
+ 3 start container ID_stackctl-redis-1: --force-recreate (after 1, 2)
+ 4 create container ID_stackctl-web-1: --force-recreate
+ 5 stop container stackctl-web-1: --force-recreate (after 4)
+ 6 start container ID_stackctl-web-1: --force-recreate (after 4, 5)
+ 7 create container ID_stackctl-nginx-1: --force-recreate
+ 8 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 7)
+ 9 stop container stackctl-nginx-1: --force-recreate (after 8)
+10 start container ID_stackctl-nginx-1: --force-recreate (after 8, 9)
+11 remove container stackctl-redis-1: --force-recreate (after 2, 3)
+12 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 3, 11)
+13 remove container stackctl-web-1: --force-recreate (after 5, 6)
+14 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 6, 13)
+15 remove container stackctl-nginx-1: --force-recreate (after 9, 10)
+16 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 10, 15)`,
 		},
 		{
 			name:   "network changed",
@@ -245,8 +248,8 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  2 start container stackctl-web-2: it does not exist (after 1)
  3 create container stackctl-web-3: it does not exist
  4 start container stackctl-web-3: it does not exist (after 3)
- 5 await container stackctl-web-2: a front is to lead to it (after 2)
- 6 await container stackctl-web-3: a front is to lead to it (after 4)
+ 5 await container stackctl-web-2: it is to serve (after 2)
+ 6 await container stackctl-web-3: it is to serve (after 4)
  7 reload container stackctl-nginx-1: its content changed (after 5, 6)`,
 		},
 		{
@@ -324,7 +327,7 @@ func rolled(cause string) string {
  1 keep revision stackctl-web-revision-1: 'stackctl rollback' goes back to it
  2 create container ID_stackctl-web-1: CAUSE
  3 start container ID_stackctl-web-1: CAUSE (after 2)
- 4 await container ID_stackctl-web-1: a front is to lead to it (after 3)
+ 4 await container ID_stackctl-web-1: it is to serve (after 3)
  5 reload container stackctl-nginx-1: service "web" has new replicas (after 4)
  6 stop container stackctl-web-1: CAUSE (after 4, 5)
  7 remove container stackctl-web-1: CAUSE (after 1, 5, 6)
@@ -335,19 +338,21 @@ func rolled(cause string) string {
 func changed(service, cause string) string {
 	return strings.NewReplacer("SERVICE", service, "CAUSE", cause).Replace(`
  1 keep revision stackctl-SERVICE-revision-1: 'stackctl rollback' goes back to it
- 2 stop container stackctl-SERVICE-1: CAUSE
- 3 remove container stackctl-SERVICE-1: CAUSE (after 1, 2)
- 4 create container stackctl-SERVICE-1: CAUSE (after 3)
- 5 start container stackctl-SERVICE-1: CAUSE (after 4)`)
+ 2 create container ID_stackctl-SERVICE-1: CAUSE
+ 3 stop container stackctl-SERVICE-1: CAUSE (after 2)
+ 4 start container ID_stackctl-SERVICE-1: CAUSE (after 2, 3)
+ 5 remove container stackctl-SERVICE-1: CAUSE (after 1, 3, 4)
+ 6 rename container ID_stackctl-SERVICE-1 to stackctl-SERVICE-1: the one that it replaced is gone (after 4, 5)`)
 }
 
 // replaced is the plan that makes one running container anew.
 func replaced(service, cause string) string {
 	return strings.NewReplacer("NAME", "stackctl-"+service+"-1", "CAUSE", cause).Replace(`
- 1 stop container NAME: CAUSE
- 2 remove container NAME: CAUSE (after 1)
- 3 create container NAME: CAUSE (after 2)
- 4 start container NAME: CAUSE (after 3)`)
+ 1 create container ID_NAME: CAUSE
+ 2 stop container NAME: CAUSE (after 1)
+ 3 start container ID_NAME: CAUSE (after 1, 2)
+ 4 remove container NAME: CAUSE (after 2, 3)
+ 5 rename container ID_NAME to NAME: the one that it replaced is gone (after 3, 4)`)
 }
 
 func TestPlanToZeroReplicas(t *testing.T) {

@@ -19,8 +19,12 @@ type PlanOptions struct {
 	// NoRecreate leaves containers as they are, whatever changed.
 	NoRecreate    bool
 	RemoveOrphans bool
+	// RenewVolumes gives containers that are replaced new anonymous volumes, instead of those that they have.
+	RenewVolumes bool
 	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is a minute.
 	WaitTimeout time.Duration
+	// AwaitReady waits, before a container is removed, until the one that replaces it is ready.
+	AwaitReady bool
 	// Parallel is how many replicas of a service are replaced at once; 0 is what its deploy.update_config says, else one.
 	Parallel int
 	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
@@ -69,7 +73,7 @@ type planner struct {
 	staged     map[string]map[string]stamp // by front's container name and path: what the last one wrote
 	readyOps   map[string]int              // by container name
 	keepOps    map[string]int              // by container ID: the step that keeps its revision
-	stopOps    []int                       // of those that are replaced while they serve
+	stopOps    map[string]int              // by container ID: of those that are replaced
 }
 
 // PlanUp compares the desired state with the observed one and lists what has to be done. It is pure.
@@ -79,7 +83,7 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
 		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
 		removeOps: map[string]int{}, subnets: slices.Clone(observed.Subnets),
-		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{}, keepOps: map[string]int{},
+		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{}, keepOps: map[string]int{}, stopOps: map[string]int{},
 	}
 	order, err := p.serviceOrder()
 	if err != nil {
@@ -172,9 +176,12 @@ func (p *planner) settle(name string) error {
 	for i := range p.decisions[name] {
 		d := &p.decisions[name][i]
 		if p.canRoll(*d) {
-			d.fate, p.plan.undoable = rolling, true
+			d.fate = rolling
+		} else if p.canSwap(*d) {
+			d.fate = swap
 		}
-		if d.fate == create || d.fate == replace || d.fate == rolling {
+		p.plan.undoable = p.plan.undoable || d.fate == rolling || d.fate == swap
+		if d.fate == create || d.replaces() {
 			if err := errors.Join(p.refuseForeign(d.called()), p.refuseForeign(d.name())); err != nil {
 				return err
 			}

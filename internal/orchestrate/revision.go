@@ -67,7 +67,7 @@ func (o *Observed) Previous(service string, number int) (Revision, error) {
 
 // Load reads the revision's whole configuration.
 func (r *Revision) Load(ctx context.Context, reader Reader) error {
-	info, err := reader.ContainerInspect(ctx, r.Name)
+	info, err := inspect(ctx, reader, r.Name)
 	if err != nil {
 		return fmt.Errorf("inspecting revision %q: %w", r.Name, err)
 	}
@@ -116,7 +116,7 @@ func (a keepRevision) apply(ctx context.Context, w Writer) error {
 	config.Labels = maps.Clone(info.Config.Labels)
 	delete(config.Labels, LabelProject)
 	config.Labels[LabelKept], config.Labels[LabelRevision], config.Labels[LabelRevisionImage] = a.Project, strconv.Itoa(a.Number), info.Config.Image
-	config.Image, host.NetworkMode = info.Image, "none"
+	config.Image, host.NetworkMode, host.Mounts = info.Image, "none", withoutData(host.Mounts)
 	if config.Hostname == info.ID[:min(12, len(info.ID))] {
 		config.Hostname = "" // the engine's own choice
 	}
@@ -134,7 +134,7 @@ func (p *planner) planRevisions(services []string) error {
 			if err != nil {
 				return err
 			}
-			if d.fate != replace && d.fate != rolling || d.old.Hash == hash && d.old.ImageID == d.image.ID {
+			if !d.replaces() || d.old.Hash == hash && d.old.ImageID == d.image.ID {
 				continue
 			}
 			if _, gone := p.removeOps[d.old.ID]; !gone {

@@ -1,6 +1,7 @@
 package orchestrate_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -158,6 +159,45 @@ func TestFailedReplacementGoesBack(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// A service that cannot be there twice: its container is there as before, and runs, whatever the new one fails at.
+func TestFailedSwapGoesBack(t *testing.T) {
+	for method, fails := range map[string]string{"ContainerCreate": "creating", "ContainerStop": "stopping", "ContainerStart": "starting", "unhealthy": "is unhealthy"} {
+		t.Run(method, func(t *testing.T) {
+			w := newWorld(t, embedded(t))
+			w.up()
+			before := w.Dump()
+			old := w.id("stackctl-redis-1")
+			successor := old[:12] + "_stackctl-redis-1"
+			w.Run(successor, enginetest.Program{Health: "unhealthy"})
+			w.Before(func(_ context.Context, c enginetest.Call) error {
+				if c.Method == method && c.Object == map[bool]string{false: successor, true: old}[method == "ContainerStop"] {
+					return errBroken
+				}
+				return nil
+			})
+			w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{AwaitReady: true}, nil)
+			if err == nil || !strings.Contains(err.Error(), fails) || !strings.HasSuffix(err.Error(), "; everything was put back as it was before") {
+				t.Errorf("up: %v", err)
+			}
+			if after := w.Dump(); after != before {
+				t.Errorf("was:\n%sis:\n%s", before, after)
+			}
+		})
+	}
+}
+
+func TestNoRecreate(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	w.use(embedded(t, "networks: {default: {internal: true}}\nservices: {web: {mem_limit: 256m, scale: 2}, redis: {hostname: db}}"))
+	wantPlan(t, w.plan(orchestrate.PlanOptions{NoRecreate: true}), `
+ 1 create container stackctl-web-2: it does not exist
+ 2 start container stackctl-web-2: it does not exist (after 1)
+ 3 await container stackctl-web-2: it is to serve (after 2)
+ 4 reload container stackctl-nginx-1: its content changed (after 3)`)
 }
 
 // A run that was ended while its new replica started: the one that serves is not stopped for the other's sake.

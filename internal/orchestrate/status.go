@@ -30,7 +30,7 @@ func Statuses(ctx context.Context, r Reader, project string) ([]Status, error) {
 	group.SetLimit(maxParallel)
 	for i, c := range containers {
 		group.Go(func() error {
-			info, err := r.ContainerInspect(ctx, c.ID)
+			info, err := inspect(ctx, r, c.ID)
 			if err != nil {
 				return fmt.Errorf("inspecting container %q: %w", c.Name, err)
 			}

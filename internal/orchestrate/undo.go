@@ -66,9 +66,9 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 		return cause
 	}
 	undone := &UndoneError{Err: cause, Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
-		return slices.ContainsFunc(plan.Ops, func(op Op) bool { // one that was only told to stop
-			stop, ok := op.Action.(stopContainer)
-			return ok && stop.Name == c.Container
+		return !slices.ContainsFunc(plan.Ops, func(op Op) bool {
+			started, ok := op.Action.(startContainer)
+			return ok && started.Name == c.Container
 		})
 	})}
 	for i := range undone.Cards {

@@ -145,8 +145,8 @@ func (e *Engine) ContainerRemove(ctx context.Context, ref string, options contai
 		}
 		e.leaveNetworks(c)
 		delete(e.containers, c.id)
-		for _, name := range c.mounts {
-			if v := e.volumes[name]; v != nil && v.anonymous && options.RemoveVolumes {
+		for _, m := range c.host.Mounts { // those that another container was given stay
+			if name := c.mounts[m.Target]; m.Source == "" && options.RemoveVolumes && e.userOf(name) == "" {
 				delete(e.volumes, name)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 )
@@ -35,8 +36,15 @@ func (c *box) summary() container.Summary {
 	return container.Summary{
 		ID: c.id, Names: []string{"/" + c.name}, Image: c.config.Image, ImageID: c.image, Command: strings.Join(c.config.Cmd, " "),
 		Created: c.createdAt().Unix(), Ports: c.ports(), Labels: maps.Clone(c.config.Labels), State: c.state, Status: c.statusText(),
-		NetworkSettings: &container.NetworkSettingsSummary{Networks: c.networks()},
+		NetworkSettings: &container.NetworkSettingsSummary{Networks: c.networks()}, Mounts: c.mountPoints(),
 	}
+}
+
+func (c *box) mountPoints() (points []container.MountPoint) {
+	for target, name := range c.mounts {
+		points = append(points, container.MountPoint{Type: mount.TypeVolume, Name: name, Destination: target})
+	}
+	return points
 }
 
 func (c *box) createdAt() time.Time { return epoch.Add(time.Duration(c.serial) * time.Second) }

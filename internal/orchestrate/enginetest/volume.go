@@ -39,12 +39,20 @@ func (e *Engine) VolumeRemove(ctx context.Context, name string, _ bool) error {
 		if e.volumes[name] == nil {
 			return notFound("get %s: no such volume", name)
 		}
-		for _, c := range e.containers {
-			if slices.Contains(slices.Collect(maps.Values(c.mounts)), name) {
-				return conflict("remove %s: volume is in use - [%s]", name, c.id)
-			}
+		if user := e.userOf(name); user != "" {
+			return conflict("remove %s: volume is in use - [%s]", name, user)
 		}
 		delete(e.volumes, name)
 		return nil
 	})
+}
+
+// userOf is the ID of a container that has the volume, running or not.
+func (e *Engine) userOf(volume string) string {
+	for _, c := range e.containers {
+		if slices.Contains(slices.Collect(maps.Values(c.mounts)), volume) {
+			return c.id
+		}
+	}
+	return ""
 }

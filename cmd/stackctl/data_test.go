@@ -1,0 +1,128 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+)
+
+// TestDataIsKept replaces containers whose data is in anonymous volumes, as the image and as the Compose file want them: the
+// data is there in the new ones, whether they come of `up` or of `rollback`, and only what is told to removes it.
+func TestDataIsKept(t *testing.T) {
+	needEngine(t)
+	const project = "sctest-data"
+	t.Cleanup(func() { cleanUp(t, project) })
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Dockerfile", "FROM "+hostRedis(t)+"\nVOLUME /image\nENTRYPOINT [\"redis-server\"]\n")
+	compose := func(environment string) {
+		t.Helper()
+		write("compose.yaml", strings.ReplaceAll(`
+configs: {settings: {content: "save ''"}}
+services:
+  image: {build: ., command: [/etc/redis/r.conf, --dir, /image], read_only: true, configs: [{source: settings, target: /etc/redis/r.conf}], environment: {A: VALUE}}
+  file: {build: ., command: [--save, "", --dir, /file], volumes: [/file], environment: {A: VALUE}}
+`, "VALUE", environment))
+	}
+	services := []string{"image", "file"}
+	run := func(args ...string) string {
+		t.Helper()
+		return must(t, project, "0", append([]string{"-f", "compose.yaml"}, args...)...)
+	}
+	kept := func(want string) {
+		t.Helper()
+		for _, service := range services {
+			if got := run("exec", "-T", service, "redis-cli", "--raw", "get", "k"); strings.TrimSpace(got) != want {
+				t.Errorf("service %s has %q, want %q", service, got, want)
+			}
+		}
+	}
+	compose("one")
+	run("up", "-d", "--build")
+	for _, service := range services {
+		run("exec", "-T", service, "redis-cli", "set", "k", "v")
+		run("exec", "-T", service, "redis-cli", "save")
+	}
+	before := dataVolumes(t, project)
+	compose("two")
+	run("up", "-d")
+	kept("v")
+	compose("three")
+	run("up", "-d")
+	kept("v")
+	run("rollback", "file")
+	kept("v")
+	run("up", "-d", "--force-recreate")
+	kept("v")
+	if after := dataVolumes(t, project); strings.Join(after, " ") != strings.Join(before, " ") || len(after) == 0 {
+		t.Errorf("the volumes were %v, and are %v", before, after)
+	}
+	run("up", "-d", "-V", "--force-recreate")
+	kept("")
+	renewed := dataVolumes(t, project)
+	run("down")
+	if left := remaining(t, append(before, renewed...)); len(left) != len(before)+len(renewed) {
+		t.Errorf("of %v and %v, down has left %v", before, renewed, left)
+	}
+	run("up", "-d")
+	run("up", "-d", "--force-recreate")
+	last := dataVolumes(t, project)
+	run("down", "-v", "-y")
+	if left := remaining(t, last); len(left) > 0 {
+		t.Errorf("down -v has left %v", left)
+	}
+	eng, err := connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	for _, name := range append(before, renewed...) {
+		if err := eng.VolumeRemove(t.Context(), name, false); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// dataVolumes lists the anonymous volumes of a project.
+func dataVolumes(t *testing.T, project string) []string {
+	t.Helper()
+	eng, err := connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	observed, err := orchestrate.Observe(t.Context(), eng, project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observed.VolumeNames()
+}
+
+// remaining keeps the volumes that exist.
+func remaining(t *testing.T, names []string) (left []string) {
+	t.Helper()
+	eng, err := connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	for _, name := range names {
+		if _, err := eng.VolumeInspect(t.Context(), name); err == nil {
+			left = append(left, name)
+		} else if !errdefs.IsNotFound(err) {
+			t.Fatal(err)
+		}
+	}
+	return left
+}
