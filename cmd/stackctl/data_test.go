@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/image"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
@@ -16,7 +18,10 @@ import (
 func TestDataIsKept(t *testing.T) {
 	needEngine(t)
 	const project = "sctest-data"
-	t.Cleanup(func() { cleanUp(t, project) })
+	t.Cleanup(func() {
+		cleanUp(t, project)
+		removeImages(t, project+"-image", project+"-file")
+	})
 	dir := t.TempDir()
 	t.Chdir(dir)
 	write := func(name, text string) {
@@ -125,4 +130,19 @@ func remaining(t *testing.T, names []string) (left []string) {
 		}
 	}
 	return left
+}
+
+func removeImages(t *testing.T, refs ...string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	eng, err := connect(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	for _, ref := range refs {
+		if _, err := eng.ImageRemove(ctx, ref, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
+			t.Error(err)
+		}
+	}
 }

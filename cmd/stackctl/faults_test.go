@@ -245,6 +245,7 @@ func (f *faultRun) breakCall(k int, fault, want string) {
 	stderr, code := f.run(false)
 	_, broken := f.engine.made()
 	what := fmt.Sprintf("call %d (%s): %s", k, broken, fault)
+	f.t.Log(what)
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	if code != 0 && code != exitFailed || code == exitFailed && !strings.HasPrefix(lines[len(lines)-1], "stackctl: ") && !strings.Contains(stderr, "stackctl: ") {
 		f.t.Errorf("%s: exit code %d\n%s", what, code, stderr)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/docker/cli/cli/connhelper"
 	contextdocker "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
@@ -44,6 +46,8 @@ type Engine struct {
 	API string
 	// OS is the operating system of the engine's containers, such as linux.
 	OS string
+	// Builder is the builder that the engine prefers; DOCKER_BUILDKIT=0 asks for the classic one.
+	Builder build.BuilderVersion
 }
 
 // Connect reaches the engine and negotiates the API version. Its errors are *Error.
@@ -75,7 +79,20 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 		}
 	}
 	api.NegotiateAPIVersionPing(ping)
-	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType}, nil
+	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType, Builder: builderOf(ping.BuilderVersion)}, nil
+}
+
+func builderOf(preferred build.BuilderVersion) build.BuilderVersion {
+	if os.Getenv("DOCKER_BUILDKIT") == "0" {
+		return build.BuilderV1
+	}
+	return preferred
+}
+
+// ImageBuild builds with the engine's preferred builder.
+func (e *Engine) ImageBuild(ctx context.Context, content io.Reader, options build.ImageBuildOptions) (build.ImageBuildResponse, error) {
+	options.Version = e.Builder
+	return e.Client.ImageBuild(ctx, content, options)
 }
 
 // startIntervalAPI is the oldest API version that knows a healthcheck's start interval.

@@ -19,6 +19,7 @@ import (
 // buildContext builds a service's own `build` section.
 func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, sink orchestrate.Sink) (Resolution, error) {
 	work := newWork(sink, "build image", res)
+	work.stall = runLimit
 	section := svc.Build
 	ignored, err := dockerignore(section.Context)
 	if err != nil {

@@ -18,6 +18,9 @@ import (
 	"stackctl.dev/stackctl/internal/stack"
 )
 
+// hostRepository is what the names of images made from the host's programs begin with.
+const hostRepository = "stackctl-host/"
+
 // hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar.
 const hostDockerfile = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 
@@ -35,7 +38,7 @@ func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	if err != nil {
 		return res, err
 	}
-	res.Ref = fmt.Sprintf("stackctl-host/%s:%s", svc.Name, rootfs.Version(host.Programs[0]))
+	res.Ref = fmt.Sprintf("%s%s:%s", hostRepository, svc.Name, rootfs.Version(host.Programs[0]))
 	res.Origin = OriginHost
 	work := newWork(sink, "build image", res)
 	content, err := hostContext(rootfs)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
@@ -131,12 +132,13 @@ func findHostMade(ctx context.Context, r Reader, res Resolution) (Resolution, er
 	if err != nil {
 		return res, fmt.Errorf("listing images: %w", err)
 	}
-	list = slices.DeleteFunc(list, func(s image.Summary) bool { return len(s.RepoTags) == 0 || s.RepoTags[0] == "<none>:<none>" })
-	if len(list) == 0 {
-		return res, nil
+	newest := int64(-1)
+	for _, s := range list { // an image that somebody has built on such a one has its label too
+		i := slices.IndexFunc(s.RepoTags, func(tag string) bool { return strings.HasPrefix(tag, hostRepository) })
+		if i >= 0 && s.Created > newest {
+			res.Ref, res.ID, res.Size, res.Origin, newest = s.RepoTags[i], s.ID, s.Size, OriginHost, s.Created
+		}
 	}
-	newest := slices.MaxFunc(list, func(a, b image.Summary) int { return cmp.Compare(a.Created, b.Created) })
-	res.Ref, res.ID, res.Size, res.Origin = newest.RepoTags[0], newest.ID, newest.Size, OriginHost
 	return res, nil
 }
 

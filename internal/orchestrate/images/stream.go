@@ -19,8 +19,12 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
-// stallLimit ends a pull or build that reports nothing for so long; progress comes several times a second.
-const stallLimit = 30 * time.Second
+// stallLimit ends a pull or build that reports nothing for so long: progress comes several times a second. runLimit is for
+// builds with steps of the user's, which may work in silence.
+const (
+	stallLimit = 30 * time.Second
+	runLimit   = 30 * time.Minute
+)
 
 // pull gets the image from its registry.
 func pull(ctx context.Context, e Engine, res Resolution, platform string, sink orchestrate.Sink) (Resolution, error) {
@@ -76,11 +80,12 @@ type work struct {
 	// bytes and totals of the layers, by layer
 	current, total map[string]int64
 	lastLines      []string
+	stall          time.Duration
 }
 
 func newWork(sink orchestrate.Sink, verb string, res Resolution) *work {
 	w := &work{
-		sink: sink, begin: time.Now(), current: map[string]int64{}, total: map[string]int64{},
+		sink: sink, begin: time.Now(), current: map[string]int64{}, total: map[string]int64{}, stall: stallLimit,
 		event: orchestrate.Event{Verb: verb, Object: res.Ref, Service: res.Service},
 	}
 	w.send(orchestrate.EventStarted, "")
@@ -105,15 +110,15 @@ func (w *work) failed(err error) error {
 }
 
 // follow reads an engine's progress stream to its end. Errors come inside of it, under an HTTP status of 200. It gives
-// up when nothing is reported for stallLimit.
+// up when nothing is reported for too long.
 func (w *work) follow(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := fmt.Errorf("no progress for %s", stallLimit)
-	watchdog := time.AfterFunc(stallLimit, func() { cancel(stalled) })
+	stalled := fmt.Errorf("no progress for %s", w.stall)
+	watchdog := time.AfterFunc(w.stall, func() { cancel(stalled) })
 	defer watchdog.Stop()
-	err := w.read(ctx, open, func() { watchdog.Reset(stallLimit) })
+	err := w.read(ctx, open, func() { watchdog.Reset(w.stall) })
 	if err != nil && parent.Err() == nil && errors.Is(context.Cause(ctx), stalled) {
 		return stalled
 	}
@@ -138,6 +143,12 @@ func (w *work) read(ctx context.Context, open func(context.Context) (io.ReadClos
 			return w.explain(message.Error)
 		}
 		alive()
+		if message.ID == buildkitTrace && message.Aux != nil {
+			if err := w.trace(message.Aux); err != nil {
+				return err
+			}
+			continue
+		}
 		w.progress(message)
 	}
 }
@@ -147,8 +158,7 @@ const maxLastLines = 10
 
 func (w *work) progress(message jsonmessage.JSONMessage) {
 	if line := strings.TrimSpace(message.Stream); line != "" {
-		w.lastLines = append(w.lastLines, line)
-		w.lastLines = w.lastLines[max(0, len(w.lastLines)-maxLastLines):]
+		w.printed(line)
 		if strings.HasPrefix(line, "Step ") {
 			w.send(orchestrate.EventProgress, line)
 		}
@@ -164,6 +174,12 @@ func (w *work) progress(message jsonmessage.JSONMessage) {
 		current, total = current+w.current[k], total+w.total[k]
 	}
 	w.send(orchestrate.EventProgress, units.HumanSize(float64(current))+" of "+units.HumanSize(float64(total)))
+}
+
+// printed keeps a line of a build's output.
+func (w *work) printed(line string) {
+	w.lastLines = append(w.lastLines, strings.TrimSpace(line))
+	w.lastLines = w.lastLines[max(0, len(w.lastLines)-maxLastLines):]
 }
 
 func (w *work) explain(err *jsonmessage.JSONError) error {

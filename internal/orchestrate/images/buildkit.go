@@ -1,0 +1,76 @@
+package images
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+)
+
+// What BuildKit does comes inside of the engine's progress stream as messages of its own: StatusResponse of
+// moby/buildkit, api/services/control/control.proto. Only what people are shown is read here.
+const buildkitTrace = "moby.buildkit.trace"
+
+const (
+	responseVertex, responseLog                = 1, 3    // in StatusResponse
+	vertexName, vertexStarted, vertexCompleted = 3, 5, 6 // in Vertex
+	logText                                    = 4       // in VertexLog
+)
+
+// trace reports the steps that begin, and keeps the lines that they print.
+func (w *work) trace(aux *json.RawMessage) error {
+	var message []byte
+	if err := json.Unmarshal(*aux, &message); err != nil {
+		return err
+	}
+	return fieldsOf(message, func(field protowire.Number, part []byte) error {
+		var name, text []byte
+		begins := false
+		err := fieldsOf(part, func(inner protowire.Number, value []byte) error {
+			switch {
+			case field == responseVertex && inner == vertexName:
+				name = value
+			case field == responseVertex && inner == vertexStarted:
+				begins = true
+			case field == responseVertex && inner == vertexCompleted:
+				begins = false
+			case field == responseLog && inner == logText:
+				text = value
+			}
+			return nil
+		})
+		for line := range strings.Lines(string(text)) {
+			w.printed(line)
+		}
+		if begins && len(name) > 0 && !strings.HasPrefix(string(name), "[internal]") {
+			w.send(orchestrate.EventProgress, string(name))
+		}
+		return err
+	})
+}
+
+// fieldsOf calls f for each field of a protobuf message that is text, bytes or a message.
+func fieldsOf(message []byte, f func(field protowire.Number, value []byte) error) error {
+	for len(message) > 0 {
+		field, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return errors.New("reading BuildKit's progress: it is no protobuf message")
+		}
+		message = message[n:]
+		length := protowire.ConsumeFieldValue(field, kind, message)
+		if length < 0 {
+			return errors.New("reading BuildKit's progress: a field ends too early")
+		}
+		if kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message)
+			if err := f(field, value); err != nil {
+				return err
+			}
+		}
+		message = message[length:]
+	}
+	return nil
+}
