@@ -68,6 +68,8 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	return e
 }
 
+const ownProject = "sctest-ownengine"
+
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.dir, "s") }
 
 func (e *ownEngine) start() {
@@ -109,7 +111,7 @@ func (e *ownEngine) restart() {
 
 // program is stackctl on this engine.
 func (e *ownEngine) program(ctx context.Context, port string, args ...string) *exec.Cmd {
-	cmd := program(ctx, e.t, "sctest-ownengine", port, args...)
+	cmd := program(ctx, e.t, ownProject, port, args...)
 	cmd.Env = append(cmd.Env, "DOCKER_HOST="+e.host())
 	return cmd
 }
@@ -146,8 +148,8 @@ func (e *ownEngine) answers(port, requestID string) {
 	}
 }
 
-// TestTheEngineRestarts restarts the engine in the middle of an `up`, and under a running stack whose logs are followed:
-// everything comes back.
+// TestTheEngineRestarts restarts the engine in the middle of an `up`, and under a running stack whose logs are followed and
+// which the dashboard shows: everything comes back.
 func TestTheEngineRestarts(t *testing.T) {
 	e := newOwnEngine(t)
 	port, err := freePort()
@@ -187,7 +189,12 @@ func TestTheEngineRestarts(t *testing.T) {
 	}
 	defer func() { _ = logs.Process.Kill(); _ = logs.Wait() }()
 	out.await(t, "before-restart")
-	e.restart()
+	dash := dashboardIn(t, ownProject, port, 120, 40, "--host "+e.host())
+	dash.await("3/3 containers", "before-restart")
+	e.stop()
+	dash.await("engine lost, trying again")
+	e.start()
 	e.answers(port, "after-restart")
 	out.await(t, "after-restart")
+	dash.await("3/3 containers", "after-restart")
 }
