@@ -35,7 +35,9 @@ func newNewerEngine(t *testing.T) *newerEngine {
 			t.Fatalf("ip %v: %v: %s", args, err, out)
 		}
 	}
-	t.Cleanup(func() { _ = exec.CommandContext(context.WithoutCancel(t.Context()), "ip", "netns", "del", e.namespace).Run() })
+	t.Cleanup(func() {
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "ip", "netns", "del", e.namespace).Run()
+	})
 	if err := os.WriteFile(filepath.Join(e.dir, "daemon.json"), []byte("{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +137,10 @@ networks: {front: {}, back: {internal: true}}
 			t.Fatal(err)
 		}
 	}
-	own := func(args ...string) string { t.Helper(); return e.must("own", append([]string{"-f", "compose.yaml"}, args...)...) }
+	own := func(args ...string) string {
+		t.Helper()
+		return e.must("own", append([]string{"-f", "compose.yaml"}, args...)...)
+	}
 	own("up", "-d", "--wait")
 	own("exec", "-T", "app", "redis-cli", "set", "k", "v")
 	own("exec", "-T", "app", "redis-cli", "save")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -143,7 +144,9 @@ func cleanUp(t *testing.T, project string) {
 		grace := time.Duration(0)
 		err = orchestrate.Apply(ctx, eng, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true, Grace: &grace}), nil)
 	}
-	if err != nil {
+	if errors.Is(err, orchestrate.ErrMiscounted) {
+		t.Logf("the network of project %s stays: %v", project, err) // nothing but a restart of the engine helps
+	} else if err != nil {
 		t.Errorf("cleaning up project %s: %v", project, err)
 	}
 }

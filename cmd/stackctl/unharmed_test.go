@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -93,21 +94,30 @@ func webs(t *testing.T, project string) string {
 func TestManyReplicas(t *testing.T) {
 	many := times(t, "STACKCTL_REPLICAS", 12)
 	project, port := stackUp(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	var out lockedBuffer
+	logs := program(ctx, t, project, port, "logs", "-f", "--tail", "0", "web") // it hears of those that come
+	logs.Stdout = &out
+	if err := logs.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cancel(); _ = logs.Wait() }()
 	must(t, project, port, "scale", fmt.Sprintf("web=%d", many))
 	if n := strings.Count(must(t, project, port, "ps", "--format", "json"), `"Service":"web","Number":`); n != many {
 		t.Errorf("ps lists %d web replicas", n)
 	}
 	load := loadtest.Start(t.Context(), loadtest.Target{URL: "http://127.0.0.1:" + port + "/count", Rate: 50})
 	seen := map[string]bool{}
-	for deadline := time.Now().Add(30 * time.Second); len(seen) < many && time.Now().Before(deadline); {
-		for line := range strings.Lines(must(t, project, port, "logs", "--tail", "50", "web")) {
+	for deadline := time.Now().Add(30 * time.Second); len(seen) < many && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for line := range strings.Lines(out.text()) {
 			if name, _, ok := strings.Cut(line, "|"); ok && strings.Contains(line, "visit") {
 				seen[strings.TrimSpace(name)] = true
 			}
 		}
 	}
 	if len(seen) != many {
-		t.Errorf("%d replicas answered: %v", len(seen), seen)
+		t.Errorf("logs -f has lines of %d replicas that answered: %v", len(seen), seen)
 	}
 	must(t, project, port, "scale", "web=1")
 	if r := load.Stop(t.Context()).All; r.Failed > 0 || r.Requests == 0 {

@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -100,12 +102,25 @@ func (a removeNetwork) Object() string { return a.Name }
 func (a removeNetwork) apply(ctx context.Context, w Writer) error {
 	deadline := time.Now().Add(endpointsGo)
 	var failure error
+	busy := false
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		failure = ignoreGone(w.NetworkRemove(ctx, a.ID))
-		busy := failure != nil && strings.Contains(failure.Error(), "has active endpoints")
+		busy = failure != nil && strings.Contains(failure.Error(), "active endpoint")
 		return !busy || time.Now().After(deadline), nil
 	})
+	if busy && err == nil && isUnused(ctx, w, a.Name) {
+		return fmt.Errorf("%w: %w", ErrMiscounted, failure)
+	}
 	return cmp.Or(err, failure)
+}
+
+// ErrMiscounted says that the engine takes an unused network for used. It is a race in engines such as 20.10
+// (github.com/moby/moby/issues/42119) which has no remedy but a restart of the engine.
+var ErrMiscounted = errors.New("no container uses it, but the engine has miscounted (moby issue 42119): `up` can go on with it, and it can be removed after a restart of the engine")
+
+func isUnused(ctx context.Context, r Reader, network string) bool {
+	list, err := r.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("network", network))})
+	return err == nil && len(list) == 0
 }
 
 // endpointsGo is how long the engine may take, when it is busy, to free a network of a container that it has removed.
