@@ -24,7 +24,7 @@ const readingChanges = `- Ten services of one Redis container each, of an image 
 - ` + "`up`, `up -d` that makes one anew, and `scale`" + ` end when the containers are started: stackctl gets ` + "`--no-wait`" + ` there, since Compose does not wait.
 - Each contender goes through the rows from top to bottom, on one project of its own.
 - The embedded stack's replicas: from no replica until each has answered its healthcheck and nginx has read its new configuration.
-- The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores.
+- The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores: the floor is the same load while three containers are made, started, stopped and removed beside the stack, one after the other, and nothing of the stack is touched.
 `
 
 // What is changed: ten services of one container, of which three depend on each other in a chain, or one service alone.
@@ -76,6 +76,7 @@ type changing struct {
 	*bench
 	ours  *ours
 	image string // of the ten services
+	web   string // of the embedded stack
 }
 
 // measureChanges makes the section about changes.
@@ -98,7 +99,7 @@ func (b *bench) measureChanges(ctx context.Context, binary string) (*report, err
 	if err != nil {
 		return nil, err
 	}
-	c.image = refs["redis"]
+	c.image, c.web = refs["redis"], refs["web"]
 	if err := c.addAll(ctx, binary); err != nil {
 		return nil, err
 	}
@@ -124,11 +125,13 @@ func (c *changing) addAll(ctx context.Context, binary string) error {
 	own := c.contenders[0]
 	c.addTool(own, program{command: []string{binary, "-p", own.project}, dir: c.dir, env: c.environment()}, file, changed, true)
 	c.addEmbedded(own)
+	c.addRollout(own)
 	floor, err := c.add(floorName, projectPrefix+"change-floor", "**The floor** is the Engine API called from within the benchmark: the containers are made, started, stopped and removed side by side.")
 	if err != nil {
 		return err
 	}
 	c.addFloor(floor)
+	c.addRolloutFloor(floor)
 	tools, missing := findComposes(ctx, c.environment())
 	c.skipped = append(c.skipped, missing...)
 	for i, tool := range tools {
@@ -197,29 +200,6 @@ func (c *changing) addEmbedded(own *contender) {
 			return c.ours.timing("scale", fmt.Sprintf("web=%d", n))(ctx)
 		}))
 	}
-	var verified struct {
-		All    struct{ Failed int }
-		Phases []struct {
-			P99 float64 `json:"p99_ns"`
-		}
-	}
-	c.set(own, rowRollout, func(ctx context.Context) (float64, error) {
-		if _, err := c.ours.output(ctx, "scale", "web=3"); err != nil {
-			return 0, err
-		}
-		out, err := c.ours.output(ctx, "verify", "rollout", "--rate", "500", "--for", "10s", "--format", "json")
-		if err == nil {
-			err = json.Unmarshal(out, &verified)
-		}
-		return float64(verified.All.Failed), err
-	})
-	c.set(own, rowRolloutP99, func(ctx context.Context) (float64, error) {
-		_, err := c.ours.output(ctx, "down", "-t", "0")
-		if len(verified.Phases) != 3 || verified.Phases[0].P99 == 0 {
-			return 0, errors.Join(err, errors.New("the rollout was not measured"))
-		}
-		return verified.Phases[1].P99 / verified.Phases[0].P99, err
-	})
 }
 
 // addFloor fills the rows of the Engine API itself.
@@ -231,7 +211,9 @@ func (c *changing) addFloor(f *contender) {
 		for i := from; i < to; i++ {
 			name := fmt.Sprintf("%s-%d", f.project, i)
 			names = append(names, name)
-			group.Go(func() error { return c.runOne(ctx, f.project, network, name) })
+			group.Go(func() error {
+				return c.runOne(ctx, f.project, network, name, container.Config{Image: c.image, Entrypoint: []string{"redis-server"}, Cmd: []string{"--save", ""}})
+			})
 		}
 		return group.Wait()
 	}
@@ -269,13 +251,10 @@ func (c *changing) makeNetwork(ctx context.Context, project, name string) error 
 	return err
 }
 
-func (c *changing) runOne(ctx context.Context, project, networkName, name string) error {
-	config := &container.Config{
-		Image: c.image, Entrypoint: []string{"redis-server"}, Cmd: []string{"--save", ""},
-		Labels: map[string]string{orchestrate.LabelProject: project, orchestrate.LabelService: strings.TrimPrefix(name, project+"-")},
-	}
+func (c *changing) runOne(ctx context.Context, project, networkName, name string, config container.Config) error {
+	config.Labels = map[string]string{orchestrate.LabelProject: project, orchestrate.LabelService: strings.TrimPrefix(name, project+"-")}
 	host := &container.HostConfig{NetworkMode: container.NetworkMode(networkName)}
-	if _, err := c.engine.ContainerCreate(ctx, config, host, &network.NetworkingConfig{}, nil, name); err != nil {
+	if _, err := c.engine.ContainerCreate(ctx, &config, host, &network.NetworkingConfig{}, nil, name); err != nil {
 		return err
 	}
 	return c.engine.ContainerStart(ctx, name, container.StartOptions{})

@@ -132,20 +132,23 @@ func (o *operator) withCards(ctx context.Context, s *stack.Stack, err error) err
 	return err
 }
 
-// sameFiles refuses to apply another Compose file than the one that the project was made from.
+// sameFiles refuses to apply other Compose files than those that a container of the project was made from.
 func sameFiles(observed *orchestrate.Observed, s *stack.Stack) error {
 	own := strings.Join(s.Project.ComposeFiles, ",")
+	var refusal error
 	for _, c := range observed.Containers {
 		files := c.Labels[orchestrate.LabelConfigFiles]
 		switch {
-		case c.OneOff || files == own:
+		case c.OneOff:
+		case files == own:
+			return nil
 		case files == "":
-			return fmt.Errorf("changing project %q: it was made from the embedded stack, not from %s; leave --file and COMPOSE_FILE out", observed.Project, own)
+			refusal = fmt.Errorf("changing project %q: it was made from the embedded stack, not from %s; leave --file and COMPOSE_FILE out", observed.Project, own)
 		default:
-			return fmt.Errorf("changing project %q: it was made from %s; name it with --file %[2]s", observed.Project, files)
+			refusal = fmt.Errorf("changing project %q: it was made from %s; name it with --file %s", observed.Project, files, strings.ReplaceAll(files, ",", " --file "))
 		}
 	}
-	return nil
+	return refusal
 }
 
 // boundPort keeps the embedded stack on the port that it was published on, whether it runs or not.

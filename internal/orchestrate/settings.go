@@ -61,12 +61,14 @@ func resourcesOf(svc types.ServiceConfig) container.Resources {
 func portsOf(svc types.ServiceConfig) (nat.PortSet, nat.PortMap, error) {
 	exposed, bindings := nat.PortSet{}, nat.PortMap{}
 	for _, text := range svc.Expose {
-		proto, port := nat.SplitProtoPort(text)
-		p, err := nat.NewPort(proto, port)
+		proto, ports := nat.SplitProtoPort(text)
+		first, last, err := nat.ParsePortRange(ports)
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading expose %q of service %q: %w", text, svc.Name, err)
 		}
-		exposed[p] = struct{}{}
+		for port := first; port <= last; port++ {
+			exposed[nat.Port(fmt.Sprintf("%d/%s", port, proto))] = struct{}{}
+		}
 	}
 	for _, config := range svc.Ports {
 		p := nat.Port(fmt.Sprintf("%d/%s", config.Target, config.Protocol))
@@ -81,6 +83,8 @@ func environmentOf(svc types.ServiceConfig) []string {
 	for _, name := range slices.Sorted(maps.Keys(svc.Environment)) {
 		if value := svc.Environment[name]; value != nil {
 			env = append(env, name+"="+*value)
+		} else {
+			env = append(env, name) // takes the image's away
 		}
 	}
 	return env

@@ -75,6 +75,10 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir)}
 	if s.Embedded {
 		s.Context = o.Default
+	} else {
+		for _, file := range files {
+			project.ComposeFiles = append(project.ComposeFiles, file.Filename)
+		}
 	}
 	return s, s.finish(o, files)
 }
