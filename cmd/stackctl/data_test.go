@@ -83,7 +83,9 @@ services:
 	run("up", "-d")
 	run("up", "-d", "--force-recreate")
 	last := dataVolumes(t, project)
-	run("down", "-v", "-y")
+	if out := run("down", "-v", "-y", "--rmi", "local"); !strings.Contains(out, "remove image "+project+"-file") {
+		t.Errorf("down has removed no image:\n%s", out)
+	}
 	if left := remaining(t, last); len(left) > 0 {
 		t.Errorf("down -v has left %v", left)
 	}

@@ -15,6 +15,7 @@ type downOptions struct {
 	volumes       bool
 	yes           bool
 	removeOrphans bool
+	images        string
 	timeout       int
 }
 
@@ -28,6 +29,11 @@ func newDownCmd(a *app) *cobra.Command {
 		Example: "stackctl down\nstackctl down -t 0            # without a grace period\nstackctl down --volumes       # the counter too; asks first",
 		Args:    usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.images != "" {
+				if err := oneOf("rmi", o.images, "local", "all"); err != nil {
+					return err
+				}
+			}
 			return a.down(cmd.Context(), o, cmd.Flags().Changed("timeout"))
 		},
 	}
@@ -35,6 +41,7 @@ func newDownCmd(a *app) *cobra.Command {
 	flags.BoolVarP(&o.volumes, "volumes", "v", false, "remove the volumes too: shows what is lost, and asks on a terminal")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "with --file: also remove containers of services that the file does not have")
+	flags.StringVar(&o.images, "rmi", "", "remove images too: local (those built without a name of their own) or all")
 	flags.IntVarP(&o.timeout, "timeout", "t", 0, "grace period in seconds (default: each container's own)")
 	return cmd
 }
@@ -92,7 +99,7 @@ func (a *app) takeDown(ctx context.Context, eng *engine.Engine, project string, 
 			show.event(orchestrate.Event{Kind: orchestrate.EventWarning, Object: orphan, Detail: "its service is not in the Compose file; --remove-orphans removes it"})
 		}
 	}
-	options := orchestrate.DownOptions{Volumes: o.volumes}
+	options := orchestrate.DownOptions{Volumes: o.volumes, Images: orchestrate.RemoveImages(o.images)}
 	if graceGiven {
 		grace := time.Duration(o.timeout) * time.Second
 		options.Grace = &grace

@@ -28,6 +28,7 @@ type serverVersion struct{ Version, API, OS, Arch, Address, Context string }
 
 func newVersionCmd(a *app) *cobra.Command {
 	var format string
+	var short bool
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of stackctl and of the engine",
 		Long:    "Print the versions of stackctl and, where one answers within 3 seconds, of the engine.",
@@ -37,10 +38,15 @@ func newVersionCmd(a *app) *cobra.Command {
 			if err := oneOf("format", format, "text", "json"); err != nil {
 				return err
 			}
+			if short {
+				fmt.Fprintln(a.Out, version)
+				return nil
+			}
 			return a.version(cmd.Context(), format)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().BoolVar(&short, "short", false, "stackctl's own version alone")
 	return cmd
 }
 

@@ -15,6 +15,11 @@ const maxParallel = 16
 // errSkipped marks a step whose precondition failed.
 var errSkipped = errors.New("skipped: a step before it failed")
 
+// warning is the error of a step that has done what it was to do as far as it could, and after which the plan goes on.
+type warning string
+
+func (w warning) Error() string { return string(w) }
+
 // Apply carries out the plan: every step as soon as those before it have succeeded. It decides nothing. A step that
 // fails stops those after it, and no others; all failures are returned together.
 func Apply(ctx context.Context, w Writer, plan *Plan, sink Sink) error {
@@ -91,8 +96,8 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 	defer cancel()
 	err := op.Action.apply(limited, w)
 	event.Elapsed = time.Since(begin)
-	if errors.Is(err, errKilled) {
-		sink.send(Event{Kind: EventWarning, Verb: event.Verb, Object: event.Object, Service: event.Service, Detail: err.Error()})
+	if said := warning(""); errors.As(err, &said) {
+		sink.send(Event{Kind: EventWarning, Verb: event.Verb, Object: event.Object, Service: event.Service, Detail: string(said)})
 		err = nil
 	}
 	if err == nil {

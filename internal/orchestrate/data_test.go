@@ -2,7 +2,12 @@ package orchestrate_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	dockercontainer "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
@@ -83,4 +88,37 @@ func (w *world) volumes() (names []string) {
 		names = append(names, v.Name)
 	}
 	return names
+}
+
+func TestImagesGoWithTheStack(t *testing.T) {
+	const file = "services: {built: {build: .}, named: {image: named}, shared: {image: shared}}\n"
+	for choice, want := range map[orchestrate.RemoveImages]string{
+		orchestrate.RemoveNoImages: "named p-built shared", orchestrate.RemoveLocalImages: "named shared", orchestrate.RemoveAllImages: "shared",
+	} {
+		w := newWorld(t, compose(t, file))
+		w.images["built"] = orchestrate.Image{Ref: "p-built", ID: "sha256:built"}
+		w.AddImage("p-built", "sha256:built")
+		w.up()
+		_, err := w.ContainerCreate(t.Context(), &dockercontainer.Config{Image: "shared"}, &dockercontainer.HostConfig{}, &network.NetworkingConfig{}, nil, "other")
+		w.check(err)
+		observed, err := orchestrate.Observe(t.Context(), w, "p")
+		w.check(err)
+		var warned string
+		w.check(orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Images: choice}), func(e orchestrate.Event) {
+			if e.Kind == orchestrate.EventWarning {
+				warned += e.Object + ": " + e.Detail
+			}
+		}))
+		list, err := w.ImageList(t.Context(), image.ListOptions{})
+		w.check(err)
+		var left []string
+		for _, i := range list {
+			if i.RepoTags[0] != "" { // as which the world knew the built one
+				left = append(left, i.RepoTags[0])
+			}
+		}
+		if strings.Join(left, " ") != want || (warned != "") != (choice == orchestrate.RemoveAllImages) {
+			t.Errorf("%q leaves %v, and says %q", choice, left, warned)
+		}
+	}
 }

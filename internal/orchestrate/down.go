@@ -3,15 +3,31 @@ package orchestrate
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/image"
 )
 
 // DownOptions change what PlanDown removes.
 type DownOptions struct {
 	Volumes bool
+	// Images are removed too, where no other container has them.
+	Images RemoveImages
 	// Grace overrides the containers' own grace periods; nil keeps them.
 	Grace *time.Duration
 }
+
+// RemoveImages says which images PlanDown removes.
+type RemoveImages string
+
+// The choices of images.
+const (
+	RemoveNoImages    RemoveImages = ""
+	RemoveLocalImages RemoveImages = "local" // those built under the name that a service without `image` gives them
+	RemoveAllImages   RemoveImages = "all"
+)
 
 // atOnce says that nothing is given time to end.
 func (o DownOptions) atOnce() bool { return o.Grace != nil && *o.Grace == 0 }
@@ -54,7 +70,36 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 			plan.add("", removeVolume{Name: name}, "down --volumes", gone...)
 		}
 	}
+	for _, ref := range o.imagesFor(options.Images) {
+		plan.add("", removeImage{Ref: ref}, "down --rmi "+string(options.Images), gone...)
+	}
 	return plan
+}
+
+func (o *Observed) imagesFor(choice RemoveImages) (refs []string) {
+	for _, c := range o.Containers {
+		name, _, _ := strings.Cut(c.Image, ":")
+		if choice == RemoveAllImages || choice == RemoveLocalImages && name == o.Project+"-"+c.Service {
+			refs = append(refs, c.Image)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+type removeImage struct {
+	bounded
+	Ref string
+}
+
+func (a removeImage) Verb() string   { return "remove image" }
+func (a removeImage) Object() string { return a.Ref }
+func (a removeImage) apply(ctx context.Context, w Writer) error {
+	_, err := w.ImageRemove(ctx, a.Ref, image.RemoveOptions{PruneChildren: true})
+	if errdefs.IsConflict(err) {
+		return warning("another container uses it: it stays")
+	}
+	return ignoreGone(err)
 }
 
 // drainContainer waits until a container that was told to stop has stopped, at most headStart. It never fails: it only

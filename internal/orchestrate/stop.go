@@ -2,7 +2,6 @@ package orchestrate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -65,8 +64,7 @@ func (a stopContainer) apply(ctx context.Context, w Writer) error {
 // killedCode is the exit code of a program that SIGKILL ended.
 const killedCode = 137
 
-// errKilled says that a container has stopped, though only by force.
-var errKilled = errors.New("it did not end within its grace period and had to be killed; if it ignores SIGTERM, give its service `init: true` or another `stop_signal`")
+const errKilled warning = "it did not end within its grace period and had to be killed; if it ignores SIGTERM, give its service `init: true` or another `stop_signal`"
 
 func (a stopContainer) undo() []Action {
 	back := []Action{startContainer{Name: a.Name}, readyContainer{Name: a.Name, ID: a.ID, Limit: time.Minute}}

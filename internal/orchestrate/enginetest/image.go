@@ -55,6 +55,24 @@ func (e *Engine) ImageList(ctx context.Context, _ image.ListOptions) ([]image.Su
 	return list, err
 }
 
+// ImageRemove removes an image that no container has.
+func (e *Engine) ImageRemove(ctx context.Context, ref string, _ image.RemoveOptions) ([]image.DeleteResponse, error) {
+	return nil, e.call(ctx, "ImageRemove", ref, func() error {
+		p, ok := e.images[ref]
+		if !ok {
+			return notFound("No such image: %s", ref)
+		}
+		for _, c := range e.containers {
+			if c.image == p.id {
+				return conflict("unable to remove repository reference %q (must force) - container %s is using its referenced image", ref, c.id)
+			}
+		}
+		delete(e.images, ref)
+		delete(e.images, p.id)
+		return nil
+	})
+}
+
 // ContainerLogs returns what SetLogs put there, framed as the engine does for a container without a terminal.
 func (e *Engine) ContainerLogs(ctx context.Context, ref string, _ container.LogsOptions) (io.ReadCloser, error) {
 	var stream bytes.Buffer
