@@ -40,6 +40,9 @@ func (o *upOptions) attached(s *stack.Stack) bool {
 	return !s.Embedded && !o.attach.detach && !o.attach.wait && !o.noWait
 }
 
+// lastLines is how long the lines may take that a container has printed before it ended.
+const lastLines = 500 * time.Millisecond
+
 // attach prints the containers' logs until all have ended, one has whose end matters, or Ctrl-C: then it stops them; a second
 // Ctrl-C kills them.
 func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, since time.Time) error {
@@ -52,7 +55,7 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	}
 	services := s.Project.ServiceNames()
 	chosen := slices.DeleteFunc(observed.Containers, func(c orchestrate.Container) bool { return c.OneOff || !slices.Contains(services, c.Service) })
-	reading, stopReading := context.WithCancel(ctx)
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx)) // what containers print while they stop, too
 	defer stopReading()
 	printed := make(chan struct{})
 	printer := &linePrinter{out: newBuffered(a.Out, true), colour: colour(a.Out), pattern: everything}
@@ -66,12 +69,12 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 		close(printed)
 	}()
 	defer func() {
+		wait(reading, lastLines)
 		stopReading()
 		<-printed
 		_ = printer.out.Flush()
 	}()
 	code, ended := a.awaitEnd(ctx, eng, chosen, o.attach)
-	wait(ctx, settle) // its last lines are still to come
 	if ended && !o.attach.abortOnExit && !o.attach.abortOnFailed && o.attach.exitCodeFrom == "" {
 		return nil // all have ended by themselves
 	}

@@ -48,6 +48,9 @@ func TestAttachedUp(t *testing.T) {
 			if code := up.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Errorf("exit code %d\n%s", code, messages.text())
 			}
+			if signal == "SIGTERM" && !strings.Contains(out.text(), "ready to exit, bye bye") {
+				t.Errorf("the last lines are missing:\n%s", out.text())
+			}
 			eng, err := connect(t.Context())
 			if err != nil {
 				t.Fatal(err)
