@@ -48,25 +48,45 @@ type quietRenderer struct{}
 func (quietRenderer) event(orchestrate.Event) {}
 func (quietRenderer) close()                  {}
 
-// plainRenderer prints one line a change of state, for pipes and CI.
+// plainRenderer prints one line a change of state, for pipes and CI; steps that are skipped share one.
 type plainRenderer struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu      sync.Mutex
+	w       io.Writer
+	skipped int
 }
 
 func (r *plainRenderer) event(e orchestrate.Event) {
 	line, ok := plainLine(e)
-	if !ok {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintln(r.w, line)
+	if e.Kind == orchestrate.EventSkipped && !isImageWork(e) { // of image work a warning says what happens instead
+		r.skipped++
+	}
+	if ok {
+		r.tellSkipped()
+		fmt.Fprintln(r.w, line)
+	}
 }
 
-func (r *plainRenderer) close() {}
+func (r *plainRenderer) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tellSkipped()
+}
 
-// plainLine puts an event into words; starts and progress stay unsaid, except where an image takes its time.
+func (r *plainRenderer) tellSkipped() {
+	switch r.skipped {
+	case 0:
+		return
+	case 1:
+		fmt.Fprintln(r.w, "1 step was skipped, since a step before it failed")
+	default:
+		fmt.Fprintf(r.w, "%d steps were skipped, since a step before them failed\n", r.skipped)
+	}
+	r.skipped = 0
+}
+
+// plainLine puts an event into words; starts, skips and progress stay unsaid, except where an image takes its time.
 func plainLine(e orchestrate.Event) (string, bool) {
 	subject := e.Verb + " " + termtext.Safe(e.Object)
 	switch e.Kind {
@@ -78,11 +98,6 @@ func plainLine(e orchestrate.Event) (string, bool) {
 		return line, true
 	case orchestrate.EventFailed:
 		return subject + ": failed", true // the error itself ends the command
-	case orchestrate.EventSkipped:
-		if isImageWork(e) {
-			return "", false // a warning says what happens instead
-		}
-		return subject + ": skipped, since a step before it failed", true
 	case orchestrate.EventWarning:
 		return fmt.Sprintf("warning: %s: %s", termtext.Safe(e.Object), termtext.Safe(e.Detail)), true
 	case orchestrate.EventStarted:
