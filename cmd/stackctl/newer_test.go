@@ -79,7 +79,8 @@ func newNewerEngine(t *testing.T) *newerEngine {
 func (e *newerEngine) program(ctx context.Context, project string, args ...string) *exec.Cmd {
 	inside := program(ctx, e.t, project, "5002", args...)
 	cmd := exec.CommandContext(ctx, "nsenter", append([]string{"--net=/run/netns/" + e.namespace}, inside.Args...)...)
-	cmd.Env, cmd.Dir = append(inside.Env, "DOCKER_HOST="+e.host), e.dir
+	cmd.Env, cmd.Dir = inside.Env, e.dir
+	cmd.Env = append(cmd.Env, "DOCKER_HOST="+e.host)
 	return cmd
 }
 
