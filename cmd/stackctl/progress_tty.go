@@ -165,8 +165,10 @@ func past(verb string) string {
 		return "built"
 	case verb == "write":
 		return "written"
-	case verb == "stop":
-		return "stopped"
+	case verb == "keep":
+		return "kept"
+	case verb == "stop", verb == "drop":
+		return verb + "ped"
 	case strings.HasSuffix(verb, "e"):
 		return verb + "d"
 	}

@@ -121,7 +121,7 @@ func Outcome(err error) string {
 		return "done"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.As(err, &undone):
+	case errors.As(err, &undone) && len(undone.Left) == 0:
 		return "undone"
 	}
 	return "failed"

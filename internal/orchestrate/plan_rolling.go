@@ -127,8 +127,16 @@ func (p *planner) fronts(d decision) []decision {
 }
 
 func (p *planner) leadsTo(front decision, service string) bool {
+	return slices.Contains(p.behind(front), service)
+}
+
+// behind lists the services to which a front leads.
+func (p *planner) behind(front decision) []string {
 	config, ok := p.stack.Upstreams(front.service)
-	return ok && slices.Contains(stack.UpstreamServices(p.stack.Project.Configs[config].Content), service)
+	if !ok {
+		return nil
+	}
+	return stack.UpstreamServices(p.stack.Project.Configs[config].Content)
 }
 
 // planRolling replaces the replicas of a service that can be replaced while they serve, some at a time.
@@ -243,7 +251,7 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	}
 	extension := stack.ServiceExtensionOf(d.service)
 	action := &reloadContainer{
-		Name: name, Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
+		Name: name, LeadsTo: p.behind(d), Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
 		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service),
 	}
 	op := p.plan.add(d.service.Name, action, cause, sorted(after)...)

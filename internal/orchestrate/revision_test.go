@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
@@ -187,6 +188,31 @@ func TestFailedSwapGoesBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A container that is gone keeps nothing but its own service from going back.
+func TestGoingBackBesideARemoval(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {web: {scale: 2}}"))
+	w.up()
+	successor := w.id("stackctl-redis-1")[:12] + "_stackctl-redis-1"
+	w.Before(func(ctx context.Context, c enginetest.Call) error {
+		if c.Method != "ContainerStart" || c.Object != successor {
+			return nil
+		}
+		for w.Has("stackctl-web-2") && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		return errBroken
+	})
+	one := embedded(t)
+	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	if err == nil || !strings.HasSuffix(err.Error(), "; everything was put back as it was before, except service web") || orchestrate.Outcome(err) != "failed" {
+		t.Errorf("up: %v", err)
+	}
+	w.Forget()
+	w.use(one)
+	w.settled() // Redis runs as before, and nginx leads to the one replica
 }
 
 func TestNoRecreate(t *testing.T) {

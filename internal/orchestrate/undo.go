@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // undoer is an action that can be taken back.
@@ -13,33 +15,31 @@ type undoer interface {
 	undo() []Action
 }
 
-// UndoneError says that a plan failed and that everything was put back as it was before.
+// UndoneError says that a plan failed and that everything was put back as it was before, but for some services.
 type UndoneError struct {
 	Err   error
-	Cards []Card // of what failed, which is gone now
+	Left  []string // services that stay as they are by now, since a container of theirs was removed already
+	Cards []Card   // of what failed, which is gone now
 }
 
 func (e *UndoneError) Error() string {
-	return e.Err.Error() + "; everything was put back as it was before"
+	text := e.Err.Error() + "; everything was put back as it was before"
+	if len(e.Left) > 0 {
+		text += ", except service " + strings.Join(e.Left, ", ")
+	}
+	return text
 }
 
 // Unwrap returns the failure.
 func (e *UndoneError) Unwrap() error { return e.Err }
 
-// undoPlan lists, last first, what takes back the steps that were begun; nil when there is nothing to take back, or a
-// container is gone for good already.
-func undoPlan(plan *Plan, begun []bool) *Plan {
-	back := &Plan{}
+// undoPlan lists, last first, what takes back the steps that were begun, but for the services that are left.
+func undoPlan(plan *Plan, begun []bool) (back *Plan, left map[string]bool) {
+	back, left = &Plan{}, passed(plan, begun)
 	for i := len(plan.Ops) - 1; i >= 0; i-- {
 		op := plan.Ops[i]
-		if !begun[i] {
-			continue
-		}
-		if _, gone := op.Action.(removeContainer); gone {
-			return nil
-		}
 		u, ok := op.Action.(undoer)
-		if !ok {
+		if reload, is := op.Action.(*reloadContainer); !ok || !begun[i] || left[op.Service] || is && reload.leadsToOne(left) {
 			continue
 		}
 		for _, action := range u.undo() {
@@ -50,10 +50,31 @@ func undoPlan(plan *Plan, begun []bool) *Plan {
 			back.add(op.Service, action, "going back", after...)
 		}
 	}
-	if back.Empty() {
-		return nil
+	return back, left
+}
+
+// passed finds the services that cannot go back: those of which a container is gone for good, and those to which a front
+// leads together with such a one, since it goes on with the config that it has.
+func passed(plan *Plan, begun []bool) map[string]bool {
+	left := map[string]bool{}
+	for before := -1; len(left) > before; {
+		before = len(left)
+		for i, op := range plan.Ops {
+			if !begun[i] {
+				continue
+			}
+			switch action := op.Action.(type) {
+			case removeContainer:
+				left[op.Service] = true
+			case *reloadContainer:
+				for _, service := range action.LeadsTo {
+					left[service] = left[service] || action.leadsToOne(left)
+				}
+			}
+		}
+		maps.DeleteFunc(left, func(_ string, is bool) bool { return !is })
 	}
-	return back
+	return left
 }
 
 // goBack takes a failed plan back.
@@ -61,11 +82,11 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 	if ctx.Err() != nil {
 		return cause // who interrupts wants to have no more done; the next run finds its way from here
 	}
-	back := undoPlan(plan, begun)
-	if back == nil {
+	back, left := undoPlan(plan, begun)
+	if back.Empty() {
 		return cause
 	}
-	undone := &UndoneError{Err: cause, Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
+	undone := &UndoneError{Err: cause, Left: slices.Sorted(maps.Keys(left)), Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
 		return !slices.ContainsFunc(plan.Ops, func(op Op) bool {
 			started, ok := op.Action.(startContainer)
 			return ok && started.Name == c.Container
