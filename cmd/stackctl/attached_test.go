@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // TestAttachedUp ends an `up` that stays with its containers: Ctrl-C stops them; where one does not end by that, a second
@@ -51,14 +49,8 @@ func TestAttachedUp(t *testing.T) {
 			if signal == "SIGTERM" && !strings.Contains(out.text(), "ready to exit, bye bye") {
 				t.Errorf("the last lines are missing:\n%s", out.text())
 			}
-			eng, err := connect(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer eng.Close()
-			containers, err := orchestrate.Containers(t.Context(), eng, project)
-			if err != nil || len(containers) != 1 || containers[0].State != "exited" {
-				t.Errorf("containers %+v, %v", containers, err)
+			if containers := observe(t, project).Containers; len(containers) != 1 || containers[0].State != "exited" {
+				t.Errorf("containers %+v", containers)
 			}
 		})
 	}

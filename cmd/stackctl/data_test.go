@@ -9,8 +9,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // TestDataIsKept replaces containers whose data is in anonymous volumes, as the image and as the Compose file want them: the
@@ -59,7 +57,7 @@ services:
 		run("exec", "-T", service, "redis-cli", "set", "k", "v")
 		run("exec", "-T", service, "redis-cli", "save")
 	}
-	before := dataVolumes(t, project)
+	before := observe(t, project).VolumeNames()
 	compose("two")
 	run("up", "-d")
 	kept("v")
@@ -70,30 +68,26 @@ services:
 	kept("v")
 	run("up", "-d", "--force-recreate")
 	kept("v")
-	if after := dataVolumes(t, project); strings.Join(after, " ") != strings.Join(before, " ") || len(after) == 0 {
+	if after := observe(t, project).VolumeNames(); strings.Join(after, " ") != strings.Join(before, " ") || len(after) == 0 {
 		t.Errorf("the volumes were %v, and are %v", before, after)
 	}
 	run("up", "-d", "-V", "--force-recreate")
 	kept("")
-	renewed := dataVolumes(t, project)
+	renewed := observe(t, project).VolumeNames()
 	run("down")
 	if left := remaining(t, append(before, renewed...)); len(left) != len(before)+len(renewed) {
 		t.Errorf("of %v and %v, down has left %v", before, renewed, left)
 	}
 	run("up", "-d")
 	run("up", "-d", "--force-recreate")
-	last := dataVolumes(t, project)
+	last := observe(t, project).VolumeNames()
 	if out := run("down", "-v", "-y", "--rmi", "local"); !strings.Contains(out, "remove image "+project+"-file") {
 		t.Errorf("down has removed no image:\n%s", out)
 	}
 	if left := remaining(t, last); len(left) > 0 {
 		t.Errorf("down -v has left %v", left)
 	}
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
+	eng := connected(t)
 	for _, name := range append(before, renewed...) {
 		if err := eng.VolumeRemove(t.Context(), name, false); err != nil {
 			t.Error(err)
@@ -101,29 +95,10 @@ services:
 	}
 }
 
-// dataVolumes lists the anonymous volumes of a project.
-func dataVolumes(t *testing.T, project string) []string {
-	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	observed, err := orchestrate.Observe(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return observed.VolumeNames()
-}
-
 // remaining keeps the volumes that exist.
 func remaining(t *testing.T, names []string) (left []string) {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
+	eng := connected(t)
 	for _, name := range names {
 		if _, err := eng.VolumeInspect(t.Context(), name); err == nil {
 			left = append(left, name)
@@ -137,11 +112,7 @@ func remaining(t *testing.T, names []string) (left []string) {
 func removeImages(t *testing.T, refs ...string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
-	eng, err := connect(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
+	eng := connected(t)
 	for _, ref := range refs {
 		if _, err := eng.ImageRemove(ctx, ref, image.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
 			t.Error(err)

@@ -117,15 +117,7 @@ func (e *faultyEngine) command(ctx context.Context, project, port, hostEngine st
 // state is what a project consists of, without what differs from run to run.
 func state(t *testing.T, project string) string {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	observed, err := orchestrate.Observe(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	observed := observe(t, project)
 	var lines []string
 	for _, c := range observed.Containers {
 		lines = append(lines, fmt.Sprintf("container %s %d %s %s %s", c.Name, c.Number, c.State, c.ImageID, c.Hash))

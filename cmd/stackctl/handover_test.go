@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // composeCommand is the docker compose of version 2 or later that STACKCTL_COMPOSE names, or that is installed.
@@ -83,17 +81,9 @@ networks: {back: {}}
 // ids lists the project's containers.
 func ids(t *testing.T, project string) []string {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	containers, err := orchestrate.Containers(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	observed := observe(t, project)
 	var found []string
-	for _, c := range containers {
+	for _, c := range observed.Containers {
 		found = append(found, c.ID)
 	}
 	slices.Sort(found)

@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // phases are moments of an `up`, each told by the first event that says so.
@@ -119,15 +117,7 @@ func converges(t *testing.T, project, port string) {
 // checkObjects makes sure that nothing is there twice and nothing is left over.
 func checkObjects(t *testing.T, project string) {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	observed, err := orchestrate.Observe(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	observed := observe(t, project)
 	networks := 0
 	for _, n := range observed.Networks {
 		if n.Project == project {

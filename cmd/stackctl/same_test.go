@@ -122,18 +122,10 @@ type what struct {
 // described inspects the containers of a project, without what cannot be the same and what is no part of them.
 func described(t *testing.T, project string) map[string]what {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	containers, err := orchestrate.Containers(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng, observed := connected(t), observe(t, project)
 	plain := func(text string) string { return strings.ReplaceAll(text, project, "PROJECT") }
 	found := map[string]what{}
-	for _, c := range containers {
+	for _, c := range observed.Containers {
 		info, err := eng.ContainerInspect(t.Context(), c.ID)
 		if err != nil {
 			t.Fatal(err)

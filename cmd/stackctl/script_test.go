@@ -129,6 +129,27 @@ func connect(ctx context.Context) (*engine.Engine, error) {
 	return engine.Connect(ctx, engine.Target{})
 }
 
+// connected is a connection to the engine for as long as the test takes, its clean-up included.
+func connected(t *testing.T) *engine.Engine {
+	t.Helper()
+	eng, err := connect(context.WithoutCancel(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = eng.Close() })
+	return eng
+}
+
+// observe looks at a project.
+func observe(t *testing.T, project string) *orchestrate.Observed {
+	t.Helper()
+	observed, err := orchestrate.Observe(t.Context(), connected(t), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observed
+}
+
 // cleanUp removes everything that carries the project's label.
 func cleanUp(t *testing.T, project string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/loadtest"
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // times is how often a long test goes round: few times, unless the variable says otherwise.
@@ -63,17 +62,9 @@ func TestKilledRollout(t *testing.T) {
 // webs lists the containers of the web tier with their log level.
 func webs(t *testing.T, project string) string {
 	t.Helper()
-	eng, err := connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	containers, err := orchestrate.Containers(t.Context(), eng, project)
-	if err != nil {
-		t.Fatal(err)
-	}
+	eng, observed := connected(t), observe(t, project)
 	var found []string
-	for _, c := range containers {
+	for _, c := range observed.Containers {
 		if c.Service != "web" {
 			continue
 		}
@@ -109,7 +100,9 @@ func TestManyReplicas(t *testing.T) {
 	}
 	load := loadtest.Start(t.Context(), loadtest.Target{URL: "http://127.0.0.1:" + port + "/count", Rate: 50})
 	seen := map[string]bool{}
-	for deadline := time.Now().Add(30 * time.Second); len(seen) < many && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	deadline, ticker := time.Now().Add(30*time.Second), time.NewTicker(100*time.Millisecond)
+	defer ticker.Stop()
+	for ; len(seen) < many && time.Now().Before(deadline); <-ticker.C {
 		for line := range strings.Lines(out.text()) {
 			if name, _, ok := strings.Cut(line, "|"); ok && strings.Contains(line, "visit") {
 				seen[strings.TrimSpace(name)] = true

@@ -1,20 +1,16 @@
 package orchestrate
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/strslice"
 	"github.com/docker/go-connections/nat"
@@ -212,96 +208,4 @@ func (r replica) endpoint(key string) *network.EndpointSettings {
 		settings.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: address.String()}
 	}
 	return settings
-}
-
-// mounts lists the service's volumes, and one anonymous volume for each directory of a read-only container into which
-// its configs are written: the engine refuses to write anywhere else in one.
-func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
-	for _, v := range r.service.Volumes {
-		m := mount.Mount{Type: mount.Type(v.Type), Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
-		switch v.Type {
-		case types.VolumeTypeVolume:
-			if named, ok := r.stack.Project.Volumes[v.Source]; ok {
-				m.Source = named.Name
-			}
-			if v.Volume != nil {
-				m.VolumeOptions = &mount.VolumeOptions{NoCopy: v.Volume.NoCopy}
-			}
-		case types.VolumeTypeTmpfs:
-			if v.Tmpfs != nil {
-				m.TmpfsOptions = &mount.TmpfsOptions{SizeBytes: int64(v.Tmpfs.Size), Mode: os.FileMode(v.Tmpfs.Mode)}
-			}
-		case types.VolumeTypeBind:
-			if v.Bind != nil && bool(v.Bind.CreateHostPath) {
-				// Only this older form makes the engine create the path on its host.
-				binds = append(binds, bindOf(v))
-				continue
-			}
-		default:
-			return nil, nil, fmt.Errorf("mounting %q in service %q: type %q is not supported; use volume, bind or tmpfs", v.Target, r.service.Name, v.Type)
-		}
-		mounts = append(mounts, m)
-	}
-	for _, dir := range r.configFolders() {
-		if dir == "/" {
-			return nil, nil, fmt.Errorf("mounting the configs of service %q: its root is read-only; give each config a target in a folder of its own", r.service.Name)
-		}
-		mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
-	}
-	return mounts, binds, nil
-}
-
-func bindOf(v types.ServiceVolumeConfig) string {
-	bind := v.Source + ":" + v.Target
-	if v.ReadOnly {
-		bind += ":ro"
-	}
-	return bind
-}
-
-// configFolders lists the directories of a read-only container that configs are written to, without those that a volume of
-// the service covers.
-func (r replica) configFolders() []string {
-	var dirs []string
-	if !r.service.ReadOnly {
-		return nil
-	}
-	for _, target := range fileTargets(r.service) {
-		dir := path.Dir(target)
-		covered := slices.ContainsFunc(r.service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir })
-		if !covered && !slices.Contains(dirs, dir) {
-			dirs = append(dirs, dir)
-		}
-	}
-	return dirs
-}
-
-// fileTargets lists where a service's configs and secrets stand.
-func fileTargets(svc types.ServiceConfig) []string {
-	var targets []string
-	for _, c := range svc.Configs {
-		targets = append(targets, configTarget(c))
-	}
-	for _, s := range svc.Secrets {
-		targets = append(targets, secretTarget(s))
-	}
-	return targets
-}
-
-// secretTarget is where a secret stands in the container: Compose's default is /run/secrets/<name>, and so is the folder of a
-// target without one.
-func secretTarget(s types.ServiceSecretConfig) string {
-	target := cmp.Or(s.Target, s.Source)
-	if !path.IsAbs(target) {
-		target = path.Join("/run/secrets", target)
-	}
-	return target
-}
-
-// configTarget is where a config stands in the container: Compose's default is /<name>.
-func configTarget(c types.ServiceConfigObjConfig) string {
-	if c.Target == "" {
-		return "/" + c.Source
-	}
-	return c.Target
 }

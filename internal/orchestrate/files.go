@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -219,4 +220,34 @@ func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 		})
 	}
 	return group.Wait()
+}
+
+// fileTargets lists where a service's configs and secrets stand.
+func fileTargets(svc types.ServiceConfig) []string {
+	var targets []string
+	for _, c := range svc.Configs {
+		targets = append(targets, configTarget(c))
+	}
+	for _, s := range svc.Secrets {
+		targets = append(targets, secretTarget(s))
+	}
+	return targets
+}
+
+// secretTarget is where a secret stands in the container: Compose's default is /run/secrets/<name>, and so is the folder of a
+// target without one.
+func secretTarget(s types.ServiceSecretConfig) string {
+	target := cmp.Or(s.Target, s.Source)
+	if !path.IsAbs(target) {
+		target = path.Join("/run/secrets", target)
+	}
+	return target
+}
+
+// configTarget is where a config stands in the container: Compose's default is /<name>.
+func configTarget(c types.ServiceConfigObjConfig) string {
+	if c.Target == "" {
+		return "/" + c.Source
+	}
+	return c.Target
 }
