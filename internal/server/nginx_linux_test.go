@@ -1,0 +1,234 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startNginx runs the stack's nginx.conf before the given web tiers, until the test ends. It returns nginx's host:port.
+func startNginx(t *testing.T, upstreams ...string) string {
+	t.Helper()
+	program, env, err := findNginx()
+	if err != nil {
+		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
+	}
+	source, err := os.ReadFile("../../assets/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, addr := t.TempDir(), freeAddr(t)
+	conf := strings.NewReplacer("/run/nginx", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log").Replace(string(source))
+	var servers strings.Builder
+	for _, upstream := range upstreams {
+		fmt.Fprintf(&servers, "server %s max_fails=3 fail_timeout=2s;\n", upstream)
+	}
+	conf = regexp.MustCompile(`server web:5002[^;]*;`).ReplaceAllLiteralString(conf, servers.String())
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	cmd := exec.Command(program, "-e", "stderr", "-c", file, "-g", "daemon off; user root;")
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, &said, &said
+	if os.Getuid() != 0 {
+		cmd.Args[len(cmd.Args)-1] = "daemon off;"
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("nginx said:\n%s", said.String())
+		}
+	})
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		conn, err := net.DialTimeout("tcp", addr, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return addr
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for nginx: %v\n%s", err, said.String())
+		}
+		runtime.Gosched()
+	}
+}
+
+// findNginx looks in PATH, and where scripts/host-programs unpacks Debian's packages.
+func findNginx() (program string, env []string, err error) {
+	if program, err = exec.LookPath("nginx"); err == nil {
+		return program, os.Environ(), nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", nil, err
+	}
+	root := filepath.Join(cache, "stackctl", "host")
+	program = filepath.Join(root, "usr", "sbin", "nginx")
+	if _, err = os.Stat(program); err != nil {
+		return "", nil, err
+	}
+	lib := filepath.Join(root, "usr", "lib")
+	triplets, _ := filepath.Glob(filepath.Join(lib, "*-linux-gnu*"))
+	return program, append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(append(triplets, lib), ":")), nil
+}
+
+// webTier answers with what nginx asked.
+func webTier(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on this machine does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "host=%s forwarded=%q", r.Host, r.Header["X-Forwarded-Host"])
+	})}
+	go func() { _ = s.Serve(listener) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return listener.Addr().String()
+}
+
+// deafTier is a web tier whose queue of connections is full: who connects gets no answer.
+func deafTier(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port)) //nolint:forcetypeassert // of an AF_INET socket
+	for range 8 {
+		conn, err := net.DialTimeout("tcp", addr, 100*time.Millisecond)
+		if err != nil {
+			return addr
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("its queue does not fill")
+	return ""
+}
+
+// ask sends a request as it stands and returns the whole answer.
+func ask(t *testing.T, addr, request string) string {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatalf("reading the answer to %q: %v", request, err)
+	}
+	return string(answer)
+}
+
+// HTTP/1.0 needs no Host; the web tier, asked in HTTP/1.1, does.
+func TestNginxNamesAHost(t *testing.T) {
+	addr := startNginx(t, webTier(t))
+	for request, want := range map[string]string{
+		"GET /count HTTP/1.0\r\n\r\n":                                                                     `host=localhost forwarded=[]`,
+		"GET /count HTTP/1.0\r\nX-Forwarded-Host: forged\r\n\r\n":                                         `host=localhost forwarded=[]`,
+		"GET http://far.example/count HTTP/1.0\r\n\r\n":                                                   `host=far.example forwarded=[]`,
+		"GET /count HTTP/1.0\r\nHost: a.example:81\r\n\r\n":                                               `host=a.example:81 forwarded=["a.example:81"]`,
+		"GET /count HTTP/1.1\r\nHost: [::1]:5002\r\nConnection: close\r\n\r\n":                            `host=[::1]:5002 forwarded=["[::1]:5002"]`,
+		"GET /count HTTP/1.1\r\nConnection: close\r\n\r\n":                                                "400 Bad Request", // HTTP/1.1 demands one
+		"GET /count HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n":                          "400 Bad Request",
+		"GET /count HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-Host: forged\r\nConnection: close\r\n\r\n": `forwarded=["a.example"]`,
+	} {
+		if got := ask(t, addr, request); !strings.Contains(got, want) {
+			t.Errorf("%q: got %q, want %q in it", request, got, want)
+		}
+	}
+}
+
+// What was not sent is tried again, at other replicas and, after a second without an answer, at the same one.
+func TestNginxTriesAgainWhereNothingWasSent(t *testing.T) {
+	const request = "GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	tests := []struct {
+		name      string
+		upstreams []string
+		want      string
+	}{
+		{"three refuse", []string{freeAddr(t), freeAddr(t), freeAddr(t), webTier(t)}, "200 OK"},
+		{"three are deaf", []string{deafTier(t), deafTier(t), deafTier(t), webTier(t)}, "200 OK"},
+		{"both", []string{deafTier(t), freeAddr(t), webTier(t)}, "200 OK"},
+		{"all refuse", []string{freeAddr(t)}, "Bad Gateway\n"},
+		{"all are deaf", []string{deafTier(t)}, "Gateway Timeout\n"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			addr := startNginx(t, tt.upstreams...)
+			for range 2 {
+				begin := time.Now()
+				if got := ask(t, addr, request); !strings.Contains(got, tt.want) {
+					t.Errorf("got %q, want %q in it", got, tt.want)
+				}
+				if took := time.Since(begin); took > 15*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			}
+		})
+	}
+}
+
+// A request that was sent is never sent again: it may have been counted.
+func TestNginxSendsARequestOnce(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on this machine does not wait
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	requests := make(chan int, 1)
+	go func() { // ends with the listener
+		n := 0
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				requests <- n
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			_ = conn.Close()
+			n++
+		}
+	}()
+	addr := startNginx(t, listener.Addr().String())
+	if got := ask(t, addr, "GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, "502 Bad Gateway") {
+		t.Errorf("got %q", got)
+	}
+	_ = listener.Close()
+	if n := <-requests; n != 1 {
+		t.Errorf("it was sent %d times", n)
+	}
+}
