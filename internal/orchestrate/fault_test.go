@@ -28,9 +28,9 @@ func situations(t *testing.T) map[string]func(w *world) {
 		"scale down":   between(three, plain),
 		"rollout":      between(three, embedded(t, "services: {web: {scale: 3, mem_limit: 256m}}")),
 		"network":      between(plain, network),
-		"config":       between(plain, withConf(t, "worker_connections 4096", "worker_connections 1024")),
+		"config":       between(plain, withConf(t, "multi_accept on", "multi_accept off")),
 		"paused": func(w *world) {
-			between(plain, withConf(t, "worker_connections 4096", "worker_connections 1024"))(w)
+			between(plain, withConf(t, "multi_accept on", "multi_accept off"))(w)
 			w.Pause("stackctl-nginx-1")
 		},
 		"ordered": between(plain, embedded(t, "x-stackctl: {start: ordered}\nservices: {web: {mem_limit: 256m}, redis: {mem_limit: 256m}, nginx: {mem_limit: 256m}}")),

@@ -89,7 +89,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			before: func(t *testing.T, w *world) {
 				w.up()
 				w.Pause("stackctl-nginx-1")
-				w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
+				w.use(withConf(t, "multi_accept on", "multi_accept off"))
 			},
 			want: `
  1 unpause container stackctl-nginx-1: it is paused
@@ -266,7 +266,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name: "config changed: reloaded, not recreated",
 			before: func(t *testing.T, w *world) {
 				w.up()
-				w.use(withConf(t, "worker_connections 4096", "worker_connections 1024"))
+				w.use(withConf(t, "multi_accept on", "multi_accept off"))
 			},
 			want: `
  1 reload container stackctl-nginx-1: its content changed`,

@@ -29,7 +29,7 @@ func variants(t *testing.T) []*stack.Stack {
 		embedded(t, "services: {web: {scale: 0}}"),
 		embedded(t, "networks: {default: {internal: true}}"),
 		embedded(t, "services: {web: {networks: [default, back]}, redis: {networks: [back]}}\nnetworks: {back: {}}"),
-		withConf(t, "worker_connections 4096", "worker_connections 1024"),
+		withConf(t, "multi_accept on", "multi_accept off"),
 	}
 }
 
