@@ -63,7 +63,8 @@ func (a *app) events(ctx context.Context, o *eventsOptions) error {
 	for {
 		select {
 		case m := <-messages:
-			if len(o.services) == 0 || slices.Contains(o.services, m.Actor.Attributes[orchestrate.LabelService]) {
+			service := m.Actor.Attributes[orchestrate.LabelService]
+			if m.Actor.Attributes[orchestrate.LabelHelper] == "" && (len(o.services) == 0 || slices.Contains(o.services, service)) {
 				a.printEvent(m, o.json)
 			}
 		case err := <-errs:

@@ -90,6 +90,9 @@ func (a *app) ls(ctx context.Context, o *lsOptions) error {
 func lsRows(list []container.Summary) map[string]lsRow {
 	states, files := map[string]map[string]int{}, map[string]string{}
 	for _, c := range list {
+		if c.Labels[orchestrate.LabelHelper] != "" {
+			continue
+		}
 		project := c.Labels[orchestrate.LabelProject]
 		if states[project] == nil {
 			states[project] = map[string]int{}

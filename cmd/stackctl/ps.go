@@ -73,6 +73,9 @@ func (a *app) ps(ctx context.Context, o *psOptions) error {
 		}
 	}
 	list = slices.DeleteFunc(list, func(s orchestrate.Status) bool {
+		if s.Helper() && !o.all {
+			return true
+		}
 		if len(o.status) > 0 && !slices.Contains(o.status, s.State) {
 			return true
 		}

@@ -27,6 +27,9 @@ const (
 	LabelStorePort = "dev.stackctl.store"
 	// LabelTunnel is on containers that carry stackctl and through which the store is reached.
 	LabelTunnel = "dev.stackctl.tunnel"
+	// LabelHelper is on containers that stackctl runs for itself, for as long as a command of its own lasts; its value says
+	// what for. No list shows them but `ps --all`.
+	LabelHelper = "dev.stackctl.helper"
 	// LabelFront is on containers that stand before others and are stopped first.
 	LabelFront = "dev.stackctl.front"
 	// LabelAddresses is "fixed" on networks whose containers get fixed addresses.

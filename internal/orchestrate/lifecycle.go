@@ -230,7 +230,7 @@ func PlanRemove(o *Observed, c Choice, stop bool) (*Plan, error) {
 		return nil, err
 	}
 	for _, container := range o.Containers {
-		if container.OneOff && (len(c.Services) == 0 || slices.Contains(c.Services, container.Service)) {
+		if container.OneOff && !container.Helper() && (len(c.Services) == 0 || slices.Contains(c.Services, container.Service)) {
 			chosen = append(chosen, container)
 		}
 	}

@@ -71,6 +71,9 @@ type Container struct {
 	folders []string // the anonymous volumes that hold its configs
 }
 
+// Helper reports whether stackctl runs the container for itself.
+func (c Container) Helper() bool { return c.Labels[LabelHelper] != "" }
+
 // Running reports whether the container's process is there (it may be restarting).
 func (c Container) Running() bool { return c.State == "running" || c.State == "restarting" }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,6 +32,9 @@ func Statuses(ctx context.Context, r Reader, project string) ([]Status, error) {
 	for i, c := range containers {
 		group.Go(func() error {
 			info, err := inspect(ctx, r, c.ID)
+			if errdefs.IsNotFound(err) {
+				return nil // it ended meanwhile: a helper, or one of `run --rm`
+			}
 			if err != nil {
 				return fmt.Errorf("inspecting container %q: %w", c.Name, err)
 			}
@@ -39,7 +43,8 @@ func Statuses(ctx context.Context, r Reader, project string) ([]Status, error) {
 			return nil
 		})
 	}
-	return statuses, group.Wait()
+	err = group.Wait()
+	return slices.DeleteFunc(statuses, func(s Status) bool { return s.ID == "" }), err
 }
 
 // PortText lists ports as docker does: 127.0.0.1:5002->5002/tcp.

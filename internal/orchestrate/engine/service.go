@@ -80,7 +80,7 @@ func (e *Engine) dialOneOff(ctx context.Context, project, networkName, image, ad
 	created, err := e.ContainerCreate(ctx, &container.Config{
 		Image: image, Entrypoint: append(append([]string{}, tunnelCommand...), address), Cmd: []string{},
 		OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
-		Labels: map[string]string{orchestrate.LabelProject: project, orchestrate.LabelService: "tunnel", orchestrate.LabelOneOff: "True"},
+		Labels: map[string]string{orchestrate.LabelProject: project, orchestrate.LabelService: "tunnel", orchestrate.LabelOneOff: "True", orchestrate.LabelHelper: "tunnel"},
 	}, &container.HostConfig{
 		AutoRemove: true, NetworkMode: container.NetworkMode(networkName), ReadonlyRootfs: true,
 		CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"},
