@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,7 @@ import (
 )
 
 func newCreateCmd(a *app) *cobra.Command {
-	o := &upOptions{source: "auto", noWait: true, noRecreate: true, waitTimeout: time.Minute, binaryDigest: imageOptions().BinaryDigest}
+	o := &upOptions{source: "auto", noWait: true, noRecreate: true, binaryDigest: imageOptions().BinaryDigest}
 	cmd := &cobra.Command{
 		Use: "create [SERVICE...]", Short: "Make the stack's containers without starting them",
 		Long:    "Make the containers, networks and volumes that are missing, and start none. `start` or `up` starts them. Containers that run stay as they are.",

@@ -54,10 +54,10 @@ func (o *operator) Up(ctx context.Context, sink orchestrate.Sink) (string, error
 	if err != nil {
 		return "", err
 	}
-	up := &upOptions{waitTimeout: time.Minute, pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest}
+	up := &upOptions{pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest}
 	plan, err := carryOut(ctx, eng, s, up, sinkRenderer(sink))
 	if err == nil {
-		err = awaitReady(ctx, eng, s, up.waitTimeout, plan)
+		err = awaitReady(ctx, eng, s, up, plan, sinkRenderer(sink))
 	}
 	o.a.remember(ctx, eng, s.Project.Name, "up", begin, plan, err)
 	return o.report(ctx, s, plan, begin, err)
@@ -71,7 +71,7 @@ func (o *operator) Scale(ctx context.Context, service string, replicas int, sink
 		return "", err
 	}
 	options := &scaleOptions{
-		upOptions: upOptions{waitTimeout: time.Minute, pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest},
+		upOptions: upOptions{pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest},
 		replicas:  map[string]int{service: replicas},
 	}
 	s, plan, err := o.a.scale(ctx, eng, options, sinkRenderer(sink))

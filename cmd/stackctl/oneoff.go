@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -30,7 +29,7 @@ type runOptions struct {
 }
 
 func newRunCmd(a *app) *cobra.Command {
-	o := &runOptions{upOptions: upOptions{pull: "missing", source: "auto", waitTimeout: time.Minute, binaryDigest: imageOptions().BinaryDigest}}
+	o := &runOptions{upOptions: upOptions{pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest}}
 	cmd := &cobra.Command{
 		Use: "run SERVICE [COMMAND...]", Short: "Run a command in a container of its own, like those of a service",
 		Long: "Start what the service depends on, and run a command in a one-off container with the service's configuration, but without its published ports. " +

@@ -29,7 +29,7 @@ func newPlanCmd(a *app) *cobra.Command {
 			"The exit code is 0 if there is nothing to do, 2 if there is, and 1 after an error.",
 		Example: "stackctl plan\nstackctl plan web --format json\nstackctl -f compose.yaml plan || echo 'not as described'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.services, o.waitTimeout = args, 1
+			o.services = args
 			if err := oneOf("format", format, "text", "json"); err != nil {
 				return err
 			}

@@ -86,7 +86,7 @@ func (r *plainRenderer) tellSkipped() {
 	r.skipped = 0
 }
 
-// plainLine puts an event into words; starts, skips and progress stay unsaid, except where an image takes its time.
+// plainLine puts an event into words; starts, skips and progress stay unsaid, except where an image or a wait takes its time.
 func plainLine(e orchestrate.Event) (string, bool) {
 	subject := e.Verb + " " + termtext.Safe(e.Object)
 	switch e.Kind {
@@ -100,6 +100,12 @@ func plainLine(e orchestrate.Event) (string, bool) {
 		return subject + ": failed", true // the error itself ends the command
 	case orchestrate.EventWarning:
 		return fmt.Sprintf("warning: %s: %s", termtext.Safe(e.Object), termtext.Safe(e.Detail)), true
+	case orchestrate.EventProgress:
+		line := fmt.Sprintf("%s: %s, %s", subject, round(e.Elapsed), termtext.Safe(e.Detail))
+		if e.Cause != "" {
+			line += " (" + termtext.Safe(e.Cause) + ")"
+		}
+		return line, e.Verb == "await container"
 	case orchestrate.EventStarted:
 		return subject + " ...", isImageWork(e)
 	}

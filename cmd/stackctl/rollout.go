@@ -68,7 +68,7 @@ func (o *rolloutOptions) addRollingFlags(cmd *cobra.Command) {
 	flags.IntVar(&o.rolling.parallel, "parallel", 0, "how many replicas are replaced at once (default: what deploy.update_config says, else 1)")
 	flags.DurationVar(&o.rolling.drain, "drain", 10*time.Second, "how long an old replica may take to answer what it has")
 	flags.DurationVar(&o.rolling.pause, "pause", 0, "how long to wait before the next replicas follow")
-	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long a new replica may take until it is ready")
+	flags.Var(seconds{&o.waitTimeout}, "wait-timeout", waitTimeoutUsage)
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
 
@@ -126,7 +126,7 @@ func (a *app) rolling(ctx context.Context, o *rolloutOptions, verb string, carry
 		return err
 	}
 	if err == nil {
-		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
+		err = awaitReady(ctx, eng, s, &o.upOptions, plan, show)
 	}
 	a.remember(ctx, eng, s.Project.Name, verb+" "+o.service, begin, plan, err)
 	finish()

@@ -49,7 +49,7 @@ func newScaleCmd(a *app) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&o.waitTimeout, "wait-timeout", time.Minute, "how long a new replica may take until it is ready")
+	flags.Var(seconds{&o.waitTimeout}, "wait-timeout", waitTimeoutUsage)
 	flags.DurationVar(&o.rolling.drain, "drain", 10*time.Second, "how long a leaving replica may take to answer what it has")
 	flags.BoolVar(&o.noWait, "no-wait", false, "return as soon as the containers are started")
 	flags.Bool("no-deps", true, "accepted as Compose does; other services are never touched")
@@ -137,7 +137,7 @@ func (a *app) scale(ctx context.Context, eng *engine.Engine, o *scaleOptions, sh
 	}
 	plan, err := carryOut(ctx, eng, s, &o.upOptions, show)
 	if err == nil && !o.noWait {
-		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
+		err = awaitReady(ctx, eng, s, &o.upOptions, plan, show)
 	}
 	a.remember(ctx, eng, s.Project.Name, command, begin, plan, err)
 	return s, plan, err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -57,8 +56,7 @@ func newUpCmd(a *app) *cobra.Command {
 		ValidArgsFunction: a.completeServices,
 	}
 	flags := cmd.Flags()
-	o.waitTimeout = time.Minute
-	flags.Var(seconds{&o.waitTimeout}, "wait-timeout", "how long the stack may take until it answers")
+	flags.Var(seconds{&o.waitTimeout}, "wait-timeout", waitTimeoutUsage)
 	flags.BoolVar(&o.noWait, "no-wait", false, "return as soon as the containers are started")
 	flags.BoolVar(&o.build, "build", false, "build images even if they are present")
 	flags.StringVar(&o.pull, "pull", "missing", "when to pull images: missing, always or never")
@@ -72,7 +70,7 @@ func newUpCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.noRecreate, "no-recreate", false, "leave containers as they are even if something changed")
 	flags.BoolVar(&o.noDeps, "no-deps", false, "leave alone what the named services depend on")
 	flags.BoolVarP(&o.attach.detach, "detach", "d", false, "leave the containers in the background; the embedded stack always does")
-	flags.BoolVar(&o.attach.wait, "wait", false, "the same as --detach: up always waits until the stack is ready")
+	flags.BoolVar(&o.attach.wait, "wait", false, "leave the containers in the background, and wait until the engine itself calls each of them healthy")
 	flags.BoolVar(&o.attach.abortOnExit, "abort-on-container-exit", false, "stop all containers when one has ended")
 	flags.BoolVar(&o.attach.abortOnFailed, "abort-on-container-failure", false, "stop all containers when one has ended with another code than 0")
 	flags.StringVar(&o.attach.exitCodeFrom, "exit-code-from", "", "stop all containers when one of this service has ended, and end with its exit code")
@@ -82,11 +80,14 @@ func newUpCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// waitTimeoutUsage is the help of --wait-timeout, wherever there is one.
+const waitTimeoutUsage = "how long each wait may take (default: a minute for the stack to answer; for your own healthchecks, what their settings allow)"
+
 func (o *upOptions) check() error {
 	if o.port < 0 || o.port > 65535 {
 		return usageError{fmt.Errorf("checking --port %d: use 1 to 65535", o.port)}
 	}
-	if o.waitTimeout <= 0 {
+	if o.waitTimeout < 0 {
 		return usageError{fmt.Errorf("checking --wait-timeout %s: use a duration such as 60s, or --no-wait", o.waitTimeout)}
 	}
 	if o.noRecreate && o.forceRecreate {
@@ -136,7 +137,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	}
 	plan, err := converge(ctx, eng, s, o, show)
 	if err == nil && !o.noWait && !o.attached(s) {
-		err = awaitReady(ctx, eng, s, o.waitTimeout, plan)
+		err = awaitReady(ctx, eng, s, o, plan, show)
 	}
 	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
 	show.close()
@@ -144,7 +145,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 		a.printFailure(ctx, eng, s, err)
 		return err
 	}
-	a.reportUp(s, plan, time.Since(begin))
+	a.reportUp(s, plan, time.Since(begin), o.attached(s))
 	if o.attached(s) {
 		return a.attach(ctx, eng, s, o, begin)
 	}
@@ -235,12 +236,10 @@ func reachable(eng *engine.Engine, s *stack.Stack) bool {
 // settle is how long a container without a healthcheck has to run to count as up.
 const settle = 500 * time.Millisecond
 
-func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout time.Duration, plan *orchestrate.Plan) error {
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	how := orchestrate.Waiting{Settle: settle, Exec: func(ctx context.Context, id string, command []string) (int, error) {
-		return eng.Exec(ctx, id, engine.Exec{Command: command, Out: io.Discard, Err: io.Discard})
-	}}
+// awaitReady waits until the stack answers, and, for a file of the user's own or with --wait, until the engine calls each
+// container healthy: whoever asks the engine next is told so.
+func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, plan *orchestrate.Plan, show renderer) error {
+	how := orchestrate.Waiting{Settle: settle, Limit: o.waitTimeout, Healthy: !s.Embedded || o.attach.wait, Sink: show.event}
 	if !reachable(eng, s) && s.Extension.Store != nil {
 		how.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			return eng.DialService(ctx, s.Project.Name, address)
@@ -249,21 +248,20 @@ func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, timeout
 	if plan.Empty() {
 		how.Settle = 0
 	}
-	err := orchestrate.AwaitReady(limited, eng, s, how)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return err
+	return orchestrate.AwaitReady(ctx, eng, s, how)
 }
 
 // reportUp prints the result: the URL to standard output, the rest to standard error.
-func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Duration) {
+func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Duration, attached bool) {
 	for _, warning := range plan.Warnings {
 		a.tell("warning: " + warning)
 	}
-	if plan.Empty() {
+	switch {
+	case plan.Empty():
 		a.tell(fmt.Sprintf("nothing changed: %s as described (%s)", containers(plan.Kept), round(elapsed)))
-	} else {
+	case attached: // nobody has looked whether they are ready
+		a.tell("started in " + round(elapsed).String())
+	default:
 		a.tell("ready in " + round(elapsed).String())
 	}
 	for _, url := range urls(s) {

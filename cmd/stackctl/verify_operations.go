@@ -21,7 +21,7 @@ type verified struct {
 var operations = map[string]func(context.Context, *verified) error{
 	"rollout": func(ctx context.Context, v *verified) error {
 		return v.rollout(ctx, &rolloutOptions{upOptions: upOptions{
-			pull: "missing", source: "auto", forceRecreate: true, waitTimeout: time.Minute, binaryDigest: imageOptions().BinaryDigest, rolling: rollingOptions{parallel: 1},
+			pull: "missing", source: "auto", forceRecreate: true, binaryDigest: imageOptions().BinaryDigest, rolling: rollingOptions{parallel: 1},
 		}})
 	},
 	"scale": func(ctx context.Context, v *verified) error {
@@ -57,7 +57,7 @@ func (v *verified) behind(ctx context.Context) (service string, replicas int, er
 
 func (v *verified) scaleTo(ctx context.Context, service string, n int) error {
 	return v.scaleCommand(ctx, &scaleOptions{
-		upOptions: upOptions{pull: "missing", source: "auto", waitTimeout: time.Minute, binaryDigest: imageOptions().BinaryDigest},
+		upOptions: upOptions{pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest},
 		replicas:  map[string]int{service: n},
 	})
 }

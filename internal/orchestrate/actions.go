@@ -46,7 +46,7 @@ type Action interface {
 	Verb() string   // such as "create container"
 	Object() string // the object's name
 	apply(ctx context.Context, w Writer) error
-	// limit bounds the call.
+	// limit bounds the call; 0 leaves that to the action.
 	limit() time.Duration
 }
 

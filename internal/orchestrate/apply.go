@@ -92,9 +92,16 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 	event.Kind = EventStarted
 	sink.send(event)
 	begin := time.Now()
-	limited, cancel := context.WithTimeout(ctx, op.Action.limit())
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if limit := op.Action.limit(); limit > 0 {
+		limited, cancel = context.WithTimeout(ctx, limit)
+	}
 	defer cancel()
-	err := op.Action.apply(limited, w)
+	err := carryOut(limited, w, op.Action, func(detail string) {
+		told := event
+		told.Kind, told.Detail, told.Elapsed = EventProgress, detail, time.Since(begin)
+		sink.send(told)
+	})
 	event.Elapsed = time.Since(begin)
 	if said := warning(""); errors.As(err, &said) {
 		sink.send(Event{Kind: EventWarning, Verb: event.Verb, Object: event.Object, Service: event.Service, Detail: string(said)})
@@ -115,6 +122,13 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 	event.Kind, event.Err = EventFailed, err
 	sink.send(event)
 	return err
+}
+
+func carryOut(ctx context.Context, w Writer, a Action, tell func(detail string)) error {
+	if t, ok := a.(telling); ok {
+		return t.applyTelling(ctx, w, tell)
+	}
+	return a.apply(ctx, w)
 }
 
 // mostlyWaits tells the steps that may take long without work for the engine.

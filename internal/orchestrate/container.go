@@ -129,6 +129,9 @@ func (r replica) addRoleLabels(labels map[string]string) {
 	if _, ok := r.stack.Upstreams(r.service); ok {
 		labels[LabelFront] = "true"
 	}
+	if check := stack.ServiceExtensionOf(r.service).Healthcheck; check != "" {
+		labels[LabelHealthcheck] = check
+	}
 }
 
 // roleCause says which of the role labels is not what it should be, or "": they follow from x-stackctl, which the
@@ -136,7 +139,7 @@ func (r replica) addRoleLabels(labels map[string]string) {
 func (r replica) roleCause(have map[string]string) string {
 	wanted := map[string]string{}
 	r.addRoleLabels(wanted)
-	for _, label := range []string{LabelReady, LabelStorePort, LabelTunnel, LabelFront} {
+	for _, label := range []string{LabelReady, LabelStorePort, LabelTunnel, LabelFront, LabelHealthcheck} {
 		if have[label] != wanted[label] {
 			return fmt.Sprintf("x-stackctl changed: label %s", label)
 		}

@@ -40,7 +40,7 @@ func (p *planner) staticFiles(d decision) []File {
 		files = append(files, f)
 	}
 	for _, ref := range d.service.Secrets {
-		f := File{Path: secretTarget(ref), Content: p.stack.Secrets[ref.Source], Mode: 0o400, UID: uid, GID: gid}
+		f := File{Path: secretTarget(ref), Content: p.stack.Secrets[ref.Source], Mode: 0o444, UID: uid, GID: gid}
 		if ref.Mode != nil {
 			f.Mode = int64(*ref.Mode)
 		}

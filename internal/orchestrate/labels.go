@@ -32,6 +32,8 @@ const (
 	LabelHelper = "dev.stackctl.helper"
 	// LabelFront is on containers that stand before others and are stopped first.
 	LabelFront = "dev.stackctl.front"
+	// LabelHealthcheck is "harmless" on containers whose healthcheck has no effects, so that stackctl may run it, too.
+	LabelHealthcheck = "dev.stackctl.healthcheck"
 	// LabelAddresses is "fixed" on networks whose containers get fixed addresses.
 	LabelAddresses = "dev.stackctl.addresses"
 	// LabelKept is the project of a container that is never started, and so keeps what labels alone cannot: an earlier

@@ -115,9 +115,9 @@ func (p *Plan) start(chosen []Container, stops map[string]int, cause string) {
 				ready[key] = append(ready[key], started)
 				continue
 			}
-			var wait Action = readyContainer{Name: container.Name, ID: container.ID, Limit: time.Minute}
+			var wait Action = readyContainer{Name: container.Name, ID: container.ID}
 			if condition == types.ServiceConditionCompletedSuccessfully {
-				wait = waitContainer{Name: container.Name, Condition: condition, Limit: 10 * time.Minute}
+				wait = waitContainer{Name: container.Name, Condition: condition}
 			}
 			ready[key] = append(ready[key], p.add(container.Service, wait, fmt.Sprintf("service %q depends on it: %s", other.Service, condition), started))
 			break

@@ -21,7 +21,7 @@ type PlanOptions struct {
 	RemoveOrphans bool
 	// RenewVolumes gives containers that are replaced new anonymous volumes, instead of those that they have.
 	RenewVolumes bool
-	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is a minute.
+	// WaitTimeout bounds each wait for a dependency, and for a new replica; 0 is what their own settings allow.
 	WaitTimeout time.Duration
 	// AwaitReady waits, before a container is removed, until the one that replaces it is ready.
 	AwaitReady bool
@@ -42,9 +42,6 @@ func (o PlanOptions) forces(service string) bool {
 }
 
 func (o PlanOptions) withDefaults() PlanOptions {
-	if o.WaitTimeout <= 0 {
-		o.WaitTimeout = time.Minute
-	}
 	if o.Drain <= 0 {
 		o.Drain = 10 * time.Second
 	}

@@ -1,6 +1,7 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/docker/docker/api/types/container"
 
 	"stackctl.dev/stackctl/internal/stack"
 )
@@ -36,8 +35,18 @@ type Waiting struct {
 	// Settle is how long a container without a healthcheck has to run to count as up: programs that find their
 	// configuration wrong end within it.
 	Settle time.Duration
-	// Exec runs a healthcheck now instead of waiting for the engine to: its interval is seconds. nil leaves it to the engine.
-	Exec func(ctx context.Context, id string, command []string) (exitCode int, err error)
+	// Limit bounds the wait; 0 is a minute, and more where the settings of a healthcheck allow more.
+	Limit time.Duration
+	// Healthy waits, besides for the probe, until the engine itself calls every container healthy.
+	Healthy bool
+	// Sink is told of containers that take their time.
+	Sink Sink
+}
+
+// looker is what AwaitReady needs of an engine.
+type looker interface {
+	Reader
+	runner
 }
 
 // maxRestarts is how often a container may be restarted while it is waited for: the engine doubles its pauses, so that
@@ -47,35 +56,69 @@ const maxRestarts = 5
 // AwaitReady waits until the stack works: until the probe that goes through every tier has answered, or, for a stack
 // without one, until every container runs and is healthy or has done its work. It gives up early on a container that
 // has stopped for good.
-func AwaitReady(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	watched, probed := make(chan error, 1), make(chan error, 1)
-	var both sync.WaitGroup
-	both.Go(func() { watched <- watch(ctx, r, s, w) })
-	last := &lastAnswer{}
+func AwaitReady(ctx context.Context, r looker, s *stack.Stack, w Waiting) error {
+	limited, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	limit := &patience{began: time.Now(), timer: time.AfterFunc(cmp.Or(w.Limit, time.Minute), func() { giveUp(context.DeadlineExceeded) }), given: w.Limit > 0}
+	defer limit.timer.Stop()
+	last, seen := &lastAnswer{}, newSight(r, s, w, limit)
+	waits := []func() error{func() error { return seen.watch(limited) }}
 	if s.Extension.Ready != nil {
-		both.Go(func() { probed <- probe(ctx, s, w.Dial, last) })
+		waits = append(waits, func() error { return probe(limited, s, w.Dial, last) })
 	}
-	began := time.Now()
+	results := make(chan error, len(waits))
+	var all sync.WaitGroup
+	for _, wait := range waits {
+		all.Go(func() { results <- wait() })
+	}
+	enough := len(waits)
+	if !w.Healthy {
+		enough = 1 // the answer, or a container that makes waiting pointless
+	}
 	var err error
-	select { // whichever comes first: the answer, or a container that makes waiting pointless
-	case err = <-probed:
-	case err = <-watched:
+	for range enough {
+		if err = <-results; err != nil {
+			break
+		}
 	}
-	cancel()
-	both.Wait()
-	return deadlineReason(err, time.Since(began), last.text)
+	if err != nil && errors.Is(context.Cause(limited), context.DeadlineExceeded) {
+		err = context.DeadlineExceeded
+	}
+	giveUp(nil)
+	all.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return deadlineReason(err, time.Since(limit.began), seen.missing, last.text)
+}
+
+// patience is a limit that grows with what becomes known about the containers, unless it was given.
+type patience struct {
+	began time.Time
+	timer *time.Timer
+	own   time.Duration // the longest so far
+	given bool
+}
+
+// extend lets the wait last until d after its beginning at least.
+func (p *patience) extend(d time.Duration) {
+	if !p.given && d > max(p.own, time.Minute) && p.timer.Stop() {
+		p.own = d
+		p.timer.Reset(time.Until(p.began.Add(d)))
+	}
 }
 
 type lastAnswer struct{ text string }
 
 // deadlineReason puts the end of the wait into words.
-func deadlineReason(err error, took time.Duration, last string) error {
+func deadlineReason(err error, took time.Duration, missing []string, last string) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	reason := fmt.Sprintf("application not healthy after %s", took.Round(100*time.Millisecond))
+	if len(missing) > 0 {
+		reason += "; not yet up: " + strings.Join(missing, ", ")
+	}
 	if last != "" {
 		reason += "; the last probe said: " + last
 	}
@@ -132,115 +175,4 @@ func Published(s *stack.Stack, service string, port uint32) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// watch looks at the project's containers until one has stopped for good or ctx ends; without a probe to wait for, also
-// until all are up.
-func watch(ctx context.Context, r Reader, s *stack.Stack, w Waiting) error {
-	probed := s.Extension.Ready != nil
-	var upSince time.Time
-	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		containers, err := Containers(ctx, r, s.Project.Name)
-		if err != nil {
-			return false, err
-		}
-		up := map[string]int{}
-		for _, c := range containers {
-			if _, wanted := s.Project.Services[c.Service]; !wanted || c.OneOff {
-				continue
-			}
-			ok, err := settled(ctx, r, c, probed)
-			if err == nil && !ok && c.Health == "starting" {
-				ok = w.healthy(ctx, r, c)
-			}
-			if err != nil {
-				return false, err
-			}
-			if ok {
-				up[c.Service]++
-			}
-		}
-		for name, svc := range s.Project.Services {
-			if up[name] < stack.Replicas(svc) {
-				upSince = time.Time{}
-				return false, nil
-			}
-		}
-		if upSince.IsZero() {
-			upSince = time.Now()
-		}
-		return !probed && time.Since(upSince) >= w.Settle, nil
-	})
-}
-
-// settled reports whether a container is as it should be. It is an error if it never will be.
-func settled(ctx context.Context, r Reader, c Container, probed bool) (bool, error) {
-	switch {
-	case c.State == "running" && (c.Health == "" || c.Health == "healthy" || probed):
-		return true, nil
-	case c.State == "running" && c.Health == "unhealthy":
-		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s is unhealthy", c.Name)}
-	case c.State != "exited" && c.State != "restarting" && c.State != "dead":
-		return false, nil
-	}
-	info, err := r.ContainerInspect(ctx, c.ID)
-	if err != nil {
-		return false, err
-	}
-	return ended(c, info)
-}
-
-// ended reports whether a container that does not run has done its work. It is an error if it will not run again.
-func ended(c Container, info container.InspectResponse) (bool, error) {
-	policy := info.HostConfig.RestartPolicy
-	once := policy.IsNone() || (policy.IsOnFailure() && info.State.ExitCode == 0)
-	switch {
-	case c.State == "exited" && once && info.State.ExitCode == 0:
-		return true, nil
-	case c.State != "restarting" && (once || policy.IsOnFailure() && info.RestartCount >= policy.MaximumRetryCount):
-		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s)", c.Name, exitText(info.State))}
-	case info.RestartCount >= maxRestarts:
-		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", c.Name, exitText(info.State), info.RestartCount)}
-	}
-	return false, nil
-}
-
-// healthcheckCommand is what the engine would run; nil without a healthcheck.
-func healthcheckCommand(info container.InspectResponse) []string {
-	if info.Config == nil || info.Config.Healthcheck == nil || len(info.Config.Healthcheck.Test) < 2 {
-		return nil
-	}
-	test := info.Config.Healthcheck.Test
-	if test[0] == "CMD-SHELL" {
-		return []string{"/bin/sh", "-c", test[1]}
-	}
-	return test[1:]
-}
-
-// healthy runs the container's own healthcheck.
-func (w Waiting) healthy(ctx context.Context, r Reader, c Container) bool {
-	if w.Exec == nil {
-		return false
-	}
-	info, err := r.ContainerInspect(ctx, c.ID)
-	if err != nil {
-		return false
-	}
-	command := healthcheckCommand(info)
-	if command == nil {
-		return false
-	}
-	code := -1
-	err = Within(ctx, func(ctx context.Context) (err error) {
-		code, err = w.Exec(ctx, c.ID, command)
-		return err
-	})
-	return err == nil && code == 0
-}
-
-func exitText(state *container.State) string {
-	if state.OOMKilled {
-		return fmt.Sprintf("%d, out of memory", state.ExitCode)
-	}
-	return strconv.Itoa(state.ExitCode)
 }

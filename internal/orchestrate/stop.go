@@ -67,7 +67,7 @@ const killedCode = 137
 const errKilled warning = "it did not end within its grace period and had to be killed; if it ignores SIGTERM, give its service `init: true` or another `stop_signal`"
 
 func (a stopContainer) undo() []Action {
-	back := []Action{startContainer{Name: a.Name}, readyContainer{Name: a.Name, ID: a.ID, Limit: time.Minute}}
+	back := []Action{startContainer{Name: a.Name}, readyContainer{Name: a.Name, ID: a.ID}}
 	if a.Successor == "" {
 		return back
 	}

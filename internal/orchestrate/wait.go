@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -32,12 +31,55 @@ func poll(ctx context.Context, interval time.Duration, f func(context.Context) (
 	}
 }
 
+// telling is an action that takes its time, and says what it waits for and how long it may.
+type telling interface {
+	applyTelling(ctx context.Context, w Writer, tell func(detail string)) error
+}
+
+// A wait says what it waits for when it takes longer than firstWord, and then every nextWord.
+const (
+	firstWord = 2 * time.Second
+	nextWord  = 30 * time.Second
+)
+
+// waited bounds a wait by what becomes known about a container while it is waited for, and tells of it.
+type waited struct {
+	began, next time.Time
+	limit       time.Duration // the last one
+	tell        func(detail string)
+}
+
+func newWaited(tell func(string)) *waited {
+	now := time.Now()
+	return &waited{began: now, next: now.Add(firstWord), tell: tell}
+}
+
+// goOn fails with context.DeadlineExceeded when the wait has taken longer than limit; 0 is none.
+func (w *waited) goOn(until string, limit time.Duration) error {
+	w.limit = limit
+	now := time.Now()
+	if limit > 0 && now.Sub(w.began) >= limit {
+		return context.DeadlineExceeded
+	}
+	if now.Before(w.next) {
+		return nil
+	}
+	w.next = now.Add(nextWord)
+	atMost := "without a limit"
+	if limit > 0 {
+		atMost = fmt.Sprintf("at most %s", limit.Round(time.Second))
+	}
+	w.tell(fmt.Sprintf("until it %s, %s", until, atMost))
+	return nil
+}
+
 // waitContainer waits until a dependency is as depends_on wants it.
 type waitContainer struct {
 	Name      string
 	Condition string
 	Optional  bool // a failure does not stop what depends on it
-	Limit     time.Duration
+	// Limit bounds the wait; with 0, a healthcheck has as long as its own settings allow, and a job as long as it takes.
+	Limit time.Duration
 }
 
 func (a waitContainer) Verb() string         { return "await container" }
@@ -45,22 +87,35 @@ func (a waitContainer) Object() string       { return a.Name }
 func (a waitContainer) limit() time.Duration { return a.Limit }
 
 func (a waitContainer) apply(ctx context.Context, w Writer) error {
+	return a.applyTelling(ctx, w, func(string) {})
+}
+
+func (a waitContainer) applyTelling(ctx context.Context, w Writer, tell func(string)) error {
+	var check prober
+	wait := newWaited(tell)
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		info, err := inspect(ctx, w, a.Name)
 		if err != nil {
 			return false, err
 		}
 		done, err := a.fulfilled(info.State, info.HostConfig.RestartPolicy.Name)
-		if err != nil || done || a.Condition != types.ServiceConditionHealthy || info.State.Status != container.StateRunning {
+		if err != nil || done {
 			return done, err
 		}
-		return answers(ctx, w, info) == nil, nil // the engine may not look again for an interval
+		if a.Condition != types.ServiceConditionHealthy {
+			return false, wait.goOn("has done its work", a.Limit)
+		}
+		if info.State.Status == container.StateRunning && check.passes(ctx, w, info) {
+			return true, nil
+		}
+		own, _ := healthcheckLimit(info)
+		return false, wait.goOn("is healthy", cmp.Or(a.Limit, own))
 	})
 	if a.Optional && !errors.Is(err, context.Canceled) {
 		return nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it was not %s within %s", a.Condition, a.Limit)
+		return fmt.Errorf("it was not %s within %s%s", a.Condition, wait.limit, check.said)
 	}
 	return err
 }
@@ -103,11 +158,12 @@ func exitCode(status string) int {
 // configuration wrong end within it.
 const settleTime = 500 * time.Millisecond
 
-// readyContainer waits until a new replica can take requests: until its healthcheck, run at once and not only when the
-// engine comes to it, has succeeded, or, without one, until it has run for settleTime.
+// readyContainer waits until a new replica can take requests: until it is healthy, or, without a healthcheck, until it has run
+// for settleTime.
 type readyContainer struct {
 	Name, ID string // ID is "" for one that the plan creates
-	Limit    time.Duration
+	// Limit bounds the wait; with 0 it is what the settings of the healthcheck allow, and a minute without one.
+	Limit time.Duration
 }
 
 func (a readyContainer) Verb() string         { return "await container" }
@@ -115,8 +171,13 @@ func (a readyContainer) Object() string       { return a.Name }
 func (a readyContainer) limit() time.Duration { return a.Limit }
 
 func (a readyContainer) apply(ctx context.Context, w Writer) error {
+	return a.applyTelling(ctx, w, func(string) {})
+}
+
+func (a readyContainer) applyTelling(ctx context.Context, w Writer, tell func(string)) error {
 	var since time.Time // it has been running
-	said := ""          // by its last healthcheck
+	var check prober
+	wait := newWaited(tell)
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		info, err := inspect(ctx, w, cmp.Or(a.ID, a.Name))
 		if err != nil {
@@ -127,18 +188,20 @@ func (a readyContainer) apply(ctx context.Context, w Writer) error {
 		} else if since.IsZero() {
 			since = time.Now()
 		}
-		return a.ready(ctx, w, info, since, &said)
+		done, err := a.ready(ctx, w, info, since, &check)
+		if err != nil || done {
+			return done, err
+		}
+		own, _ := healthcheckLimit(info)
+		return false, wait.goOn("is ready", cmp.Or(a.Limit, own, time.Minute))
 	})
-	switch {
-	case !errors.Is(err, context.DeadlineExceeded):
-		return err
-	case said != "":
-		return fmt.Errorf("it was not ready within %s; its healthcheck said: %s", a.Limit, said)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("it was not ready within %s%s", wait.limit, check.said)
 	}
-	return fmt.Errorf("it was not ready within %s", a.Limit)
+	return err
 }
 
-func (a readyContainer) ready(ctx context.Context, w Writer, info container.InspectResponse, since time.Time, said *string) (bool, error) {
+func (a readyContainer) ready(ctx context.Context, w Writer, info container.InspectResponse, since time.Time, check *prober) (bool, error) {
 	state := info.State
 	if state.Status != container.StateRunning {
 		if state.Status == container.StateCreated {
@@ -156,14 +219,7 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 	if state.Health != nil && state.Health.Status == container.Unhealthy {
 		return false, fmt.Errorf("container %s is unhealthy", a.Name)
 	}
-	if state.Health != nil && state.Health.Status == container.Healthy {
-		return true, nil
-	}
-	err := answers(ctx, w, info)
-	if err != nil && !notRunning(err) {
-		*said = err.Error()
-	}
-	return err == nil, nil // what did not work now may work when the program is up
+	return state.Health != nil && state.Health.Status == container.Healthy || check.passes(ctx, w, info), nil
 }
 
 // inspect describes a container, within CallLimit: a step that waits for long notices an engine that hangs.
@@ -173,15 +229,4 @@ func inspect(ctx context.Context, r Reader, id string) (info container.InspectRe
 		return err
 	})
 	return info, err
-}
-
-// answers runs a container's healthcheck now.
-func answers(ctx context.Context, w Writer, info container.InspectResponse) error {
-	return Within(ctx, func(ctx context.Context) error {
-		output, code, err := w.RunCommand(ctx, info.ID, healthcheckCommand(info))
-		if err == nil && code != 0 {
-			err = fmt.Errorf("exit code %d %s", code, strings.TrimSpace(output))
-		}
-		return err
-	})
 }

@@ -132,6 +132,9 @@ func (s *Stack) checkExtension(files []types.ConfigFile) error {
 		return located(files, extensionKey+".start", fmt.Errorf("checking %q: use ordered or together", start))
 	}
 	for _, svc := range s.Project.Services {
+		if check := ServiceExtensionOf(svc).Healthcheck; check != "" && check != "harmless" {
+			return located(files, "services."+svc.Name+"."+extensionKey+".healthcheck", fmt.Errorf("checking %q: use harmless, or leave it out", check))
+		}
 		if config := ServiceExtensionOf(svc).Upstreams; config != "" {
 			if _, ok := s.Project.Configs[config]; !ok {
 				return located(files, "services."+svc.Name+"."+extensionKey, fmt.Errorf("finding config %q: it is not under configs", config))

@@ -1,0 +1,171 @@
+package orchestrate
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// sight is how the containers of a stack are seen while they come up.
+type sight struct {
+	r       looker
+	stack   *stack.Stack
+	how     Waiting
+	limit   *patience
+	starts  map[string]*starting // by container ID
+	missing []string             // what is not up yet, in words
+}
+
+// starting is a container whose healthcheck has no verdict yet.
+type starting struct {
+	info   container.InspectResponse
+	check  prober
+	passed bool // its own check, run by stackctl: that counts, and is not run again
+	own    time.Duration
+	waited *waited
+	told   *Event // the last that was said of it; nil when it is over, or was quick
+}
+
+func newSight(r looker, s *stack.Stack, how Waiting, limit *patience) *sight {
+	return &sight{r: r, stack: s, how: how, limit: limit, starts: map[string]*starting{}}
+}
+
+// watch looks at the project's containers until one has stopped for good or ctx ends, and, unless the answer of the probe
+// is all that is wanted, until all are up.
+func (s *sight) watch(ctx context.Context) error {
+	answerIsAll := s.stack.Extension.Ready != nil && !s.how.Healthy
+	var upSince time.Time
+	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		up, err := s.count(ctx, answerIsAll)
+		if err != nil {
+			return false, err
+		}
+		s.missing = nil
+		for name, svc := range s.stack.Project.Services {
+			if n := stack.Replicas(svc); up[name] < n {
+				s.missing = append(s.missing, fmt.Sprintf("service %q (%d of %d)", name, up[name], n))
+			}
+		}
+		slices.Sort(s.missing)
+		if len(s.missing) > 0 {
+			upSince = time.Time{}
+			return false, nil
+		}
+		if upSince.IsZero() {
+			upSince = time.Now()
+		}
+		return !answerIsAll && time.Since(upSince) >= s.how.Settle, nil
+	})
+}
+
+// count tells how many containers of each service are up.
+func (s *sight) count(ctx context.Context, answerIsAll bool) (up map[string]int, err error) {
+	containers, err := Containers(ctx, s.r, s.stack.Project.Name)
+	if err != nil {
+		return nil, err
+	}
+	up = map[string]int{}
+	for _, c := range containers {
+		if _, wanted := s.stack.Project.Services[c.Service]; !wanted || c.OneOff {
+			continue
+		}
+		ok, err := settled(ctx, s.r, c, answerIsAll)
+		if err == nil && !ok && c.Health == "starting" {
+			ok, err = s.passes(ctx, c)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			s.tell(s.starts[c.ID], EventDone)
+			up[c.Service]++
+		}
+	}
+	return up, nil
+}
+
+// passes gives a container that starts the time that its settings allow. It reports whether its healthcheck succeeds, where
+// that may be tried and is enough.
+func (s *sight) passes(ctx context.Context, c Container) (bool, error) {
+	known := s.starts[c.ID]
+	if known == nil {
+		info, err := inspect(ctx, s.r, c.ID)
+		if err != nil {
+			return false, err
+		}
+		known = &starting{info: info}
+		known.own, _ = healthcheckLimit(info)
+		known.waited = newWaited(func(detail string) {
+			known.told = &Event{Verb: readyContainer{}.Verb(), Object: c.Name, Service: c.Service, Detail: detail}
+			s.tell(known, EventProgress)
+		})
+		s.limit.extend(time.Since(s.limit.began) + known.own)
+		s.starts[c.ID] = known
+	}
+	if !s.how.Healthy && !known.passed {
+		known.passed = known.check.passes(ctx, s.r, known.info)
+	}
+	if known.passed {
+		return true, nil
+	}
+	return false, known.waited.goOn("is healthy", cmp.Or(s.how.Limit, known.own))
+}
+
+// tell reports on a container of which something was said.
+func (s *sight) tell(known *starting, kind EventKind) {
+	if known == nil || known.told == nil {
+		return
+	}
+	event := *known.told
+	event.Kind, event.Elapsed = kind, time.Since(known.waited.began)
+	s.how.Sink.send(event)
+	if kind == EventDone {
+		known.told = nil
+	}
+}
+
+// settled reports whether a container is as it should be, or, where that is enough, alive. It is an error if it never will be.
+func settled(ctx context.Context, r Reader, c Container, alive bool) (bool, error) {
+	switch {
+	case c.State == "running" && (c.Health == "" || c.Health == "healthy" || alive):
+		return true, nil
+	case c.State == "running" && c.Health == "unhealthy":
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s is unhealthy", c.Name)}
+	case c.State != "exited" && c.State != "restarting" && c.State != "dead":
+		return false, nil
+	}
+	info, err := r.ContainerInspect(ctx, c.ID)
+	if err != nil {
+		return false, err
+	}
+	return ended(c, info)
+}
+
+// ended reports whether a container that does not run has done its work. It is an error if it will not run again.
+func ended(c Container, info container.InspectResponse) (bool, error) {
+	policy := info.HostConfig.RestartPolicy
+	once := policy.IsNone() || (policy.IsOnFailure() && info.State.ExitCode == 0)
+	switch {
+	case c.State == "exited" && once && info.State.ExitCode == 0:
+		return true, nil
+	case c.State != "restarting" && (once || policy.IsOnFailure() && info.RestartCount >= policy.MaximumRetryCount):
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s)", c.Name, exitText(info.State))}
+	case info.RestartCount >= maxRestarts:
+		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", c.Name, exitText(info.State), info.RestartCount)}
+	}
+	return false, nil
+}
+
+func exitText(state *container.State) string {
+	if state.OOMKilled {
+		return fmt.Sprintf("%d, out of memory", state.ExitCode)
+	}
+	return strconv.Itoa(state.ExitCode)
+}
