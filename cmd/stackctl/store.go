@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 	"stackctl.dev/stackctl/internal/store"
@@ -159,14 +161,19 @@ func newResetCmd(a *app) *cobra.Command {
 
 func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 	visits, _, err := client.Visits(ctx)
-	if err != nil {
+	was := strconv.FormatInt(visits, 10)
+	switch f := fault.Of(err); {
+	case f == fault.NotANumber: // this is what mends it
+		was = f.Name
+		fmt.Fprintf(a.Err, "stackctl: %s; it is kept as %s\n", f.State, store.UndoKey)
+	case err != nil:
 		return fmt.Errorf("reading the counter: %w", err)
 	}
 	if !yes {
 		if !isTerminal(a.In) {
 			return usageError{errors.New("resetting the counter: there is no terminal to ask on; use --yes")}
 		}
-		ok, err := a.ask(ctx, fmt.Sprintf("Reset %s from %d to 0?", store.VisitsKey, visits))
+		ok, err := a.ask(ctx, fmt.Sprintf("Reset %s from %s to 0?", store.VisitsKey, was))
 		if err != nil || !ok {
 			return err
 		}
@@ -175,7 +182,10 @@ func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 	if err != nil {
 		return fmt.Errorf("resetting the counter: %w", err)
 	}
-	fmt.Fprintf(a.Out, "%s: %d -> 0\n", store.VisitsKey, old)
+	if was != fault.NotANumber.Name {
+		was = strconv.FormatInt(old, 10) // visitors came while the question was asked
+	}
+	fmt.Fprintf(a.Out, "%s: %s -> 0\n", store.VisitsKey, was)
 	return nil
 }
 

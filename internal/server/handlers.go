@@ -2,12 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
+	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/server/live"
 	"stackctl.dev/stackctl/internal/server/visits"
 )
@@ -103,12 +103,11 @@ func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
 // countFailed maps the error of a count to a response. Why Redis is away is logged by the store,
 // once, and not told to visitors. A 503 comes after COUNT_TIMEOUT, or at once when the queue is full.
 func (rt *routes) countFailed(w http.ResponseWriter, r *http.Request, err error) {
+	known := fault.Of(err)
 	switch {
-	case errors.Is(err, visits.ErrNotANumber):
-		rt.log.Error("cannot count", "error", err.Error(), "fix", "reset the counter: SET "+visits.Key+" 0",
-			"request_id", w.Header().Get(requestIDHeader))
-		text(w, http.StatusInternalServerError,
-			[]byte("The visit counter holds something that is not a number. Please ask the operator to reset it."))
+	case known != nil && known.Lasts:
+		rt.log.Error("cannot count", "error", err.Error(), "fix", known.Fix, "request_id", w.Header().Get(requestIDHeader))
+		text(w, http.StatusInternalServerError, []byte(known.State+". Please ask the operator to reset it."))
 	case r.Context().Err() != nil:
 		text(w, statusClientClosed, nil)
 	default:

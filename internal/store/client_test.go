@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/store"
 )
 
@@ -119,20 +120,27 @@ func TestCounterThatIsNoNumber(t *testing.T) {
 			do(t, raw, "SET", store.UndoKey, "5")
 			do(t, raw, set...)
 			before := do(t, raw, "DUMP", store.VisitsKey)
-			if _, _, err := c.Visits(ctx); !errors.Is(err, store.ErrNotInteger) {
+			if _, _, err := c.Visits(ctx); fault.Of(err) != fault.NotANumber {
 				t.Errorf("%q: Visits: %v", set, err)
 			}
-			if _, _, err := c.Reset(ctx); !errors.Is(err, store.ErrNotInteger) {
-				t.Errorf("%q: Reset: %v", set, err)
-			}
-			if _, _, err := c.Undo(ctx); !errors.Is(err, store.ErrNotInteger) {
+			if _, _, err := c.Undo(ctx); fault.Of(err) != fault.NotANumber {
 				t.Errorf("%q: Undo: %v", set, err)
-			}
-			if after := do(t, raw, "DUMP", store.VisitsKey); after.Text != before.Text {
-				t.Errorf("%q: the counter was changed", set)
 			}
 			if undo := do(t, raw, "GET", store.UndoKey); undo.Text != "5" {
 				t.Errorf("%q: what can be undone became %+v", set, undo)
+			}
+			// Resetting mends it, and loses nothing.
+			if old, existed, err := c.Reset(ctx); old != 0 || !existed || err != nil {
+				t.Errorf("%q: Reset: %d %v %v", set, old, existed, err)
+			}
+			if n, ok, err := c.Visits(ctx); n != 0 || ok || err != nil {
+				t.Errorf("%q: Visits after it: %d %v %v", set, n, ok, err)
+			}
+			if after := do(t, raw, "DUMP", store.UndoKey); after.Text != before.Text {
+				t.Errorf("%q: what was reset was not kept", set)
+			}
+			if _, _, err := c.Undo(ctx); !errors.Is(err, store.ErrAside) {
+				t.Errorf("%q: Undo of it: %v", set, err)
 			}
 		}
 	})

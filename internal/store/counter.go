@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 // The keys of the visit counter.
@@ -22,24 +23,29 @@ const (
 var (
 	// ErrNothingToUndo says: no reset happened since the last undo.
 	ErrNothingToUndo = errors.New("nothing to undo: the counter was not reset")
-	// ErrNotInteger says: a key of the counter holds something that cannot be counted with.
-	ErrNotInteger = errors.New("the value is not an integer")
+	// ErrAside says: what the last reset removed is no number, and cannot be added to the counter.
+	ErrAside = errors.New("what the last reset removed is not a number; look at it with `stackctl redis GET " + UndoKey +
+		"`, and remove it with `stackctl del " + UndoKey + "`")
 )
 
-// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53. INCRBY 0 is Redis's own check that a value can be
-// counted with; it comes before anything is changed.
+// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53. RENAME takes whatever is there, also where Redis
+// has no memory left. INCRBY 0 is Redis's own check that a value can be counted with; it comes before anything is changed.
 var (
 	resetScript = redis.NewScript(`
-local old = redis.call('GET', KEYS[1])
-if not old then return false end
-redis.call('INCRBY', KEYS[1], 0)
-redis.call('SET', KEYS[2], old)
-redis.call('DEL', KEYS[1])
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local old = redis.pcall('GET', KEYS[1])
+redis.call('RENAME', KEYS[1], KEYS[2])
+if type(old) ~= 'string' then return '' end
 return old`)
 
 	undoScript = redis.NewScript(`
+if redis.call('EXISTS', KEYS[2]) == 0 then return false end
+local check = redis.pcall('INCRBY', KEYS[2], 0)
+if type(check) == 'table' then
+  if string.find(check.err, 'integer') or string.find(check.err, 'WRONGTYPE') then return {'aside'} end
+  return check
+end
 local old = redis.call('GET', KEYS[2])
-if not old then return false end
 local from = redis.call('GET', KEYS[1]) or '0'
 redis.call('INCRBY', KEYS[1], old)
 redis.call('DEL', KEYS[2])
@@ -65,18 +71,18 @@ func (c *Client) Visits(ctx context.Context) (n int64, ok bool, err error) {
 // counter: with none nothing changes, so that resetting twice by mistake does not lose what can be undone. Only the last reset
 // can be undone.
 //
-// A counter that holds no integer is left alone: the error is ErrNotInteger.
+// A counter that holds no number goes as well, and is 0 here; it is kept, but cannot be undone.
 func (c *Client) Reset(ctx context.Context) (old int64, existed bool, err error) {
 	// EVAL, not EVALSHA: a script that Redis does not know yet would cost a second round trip, and a reset happens once.
 	s, err := resetScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).Text()
 	if errors.Is(err, redis.Nil) {
 		return 0, false, nil
 	}
-	if err == nil {
-		old, err = strconv.ParseInt(s, 10, 64)
-	}
 	if err != nil {
 		return 0, false, counterError("resetting", err)
+	}
+	if old, err = strconv.ParseInt(s, 10, 64); err != nil {
+		return 0, true, nil
 	}
 	return old, true, nil
 }
@@ -89,6 +95,9 @@ func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
 	pair, err := undoScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).StringSlice()
 	if errors.Is(err, redis.Nil) {
 		return 0, 0, ErrNothingToUndo
+	}
+	if err == nil && len(pair) == 1 {
+		return 0, 0, ErrAside
 	}
 	if err == nil && len(pair) != 2 {
 		err = fmt.Errorf("expected two numbers, got %d", len(pair))
@@ -105,24 +114,10 @@ func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// counterError names the counter, and tells a value that is no number from a Redis that does not answer.
+// counterError names the counter, and says what is wrong with it or with Redis, and what to do.
 func counterError(gerund string, err error) error {
-	if notInteger(err) {
-		return fmt.Errorf("%s counter %q: %w; look at it with GET or TYPE, and remove it with DEL %[2]s to count from 0", gerund, VisitsKey, ErrNotInteger)
+	if errors.As(err, new(*strconv.NumError)) {
+		err = fault.New(fault.NotANumber)
 	}
-	return fmt.Errorf("%s counter %q: %w", gerund, VisitsKey, err)
-}
-
-func notInteger(err error) bool {
-	var num *strconv.NumError
-	if errors.As(err, &num) {
-		return true
-	}
-	var server redis.Error
-	if !errors.As(err, &server) {
-		return false
-	}
-	// A script may put its own name before the error of the command it called.
-	text := server.Error()
-	return strings.Contains(text, "WRONGTYPE") || strings.Contains(text, "not an integer")
+	return fmt.Errorf("%s counter %q: %w", gerund, VisitsKey, fault.Explain(err))
 }

@@ -47,7 +47,7 @@ func (s *state) values() map[string]string {
 		v["shown"] = grouped(v["count"])
 	}
 	if s.status == unavailable {
-		v["words"] = "Redis is unavailable"
+		v["words"] = s.reason
 	}
 	return v
 }

@@ -19,13 +19,14 @@ func (t *track) event(history []rate) []byte {
 	}
 	data, err := json.Marshal(struct {
 		Status  string  `json:"status"`
+		Reason  string  `json:"reason,omitempty"`
 		Count   string  `json:"count"` // a string: numbers of JavaScript are exact only up to 2^53
 		Rate    rate    `json:"rate"`
 		Sample  int64   `json:"sample"`
 		Top     float64 `json:"top"`
 		Summary string  `json:"summary"`
 		History []rate  `json:"history,omitzero"`
-	}{t.status, count, t.last(), t.samples, t.top(), t.summary(), history})
+	}{t.status, t.reason, count, t.last(), t.samples, t.top(), t.summary(), history})
 	if err != nil {
 		return []byte(": no event could be written\n\n") // a comment; numbers and strings always can
 	}
@@ -53,7 +54,7 @@ func (r rate) String() string {
 func (t *track) summary() string {
 	var b strings.Builder
 	if t.status == unavailable {
-		b.WriteString("Redis is unavailable at the moment. ")
+		b.WriteString(t.reason + ". ")
 	}
 	if !t.known() {
 		b.WriteString("The number of visits is not known yet.")

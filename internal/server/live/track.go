@@ -1,9 +1,12 @@
 package live
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 const (
@@ -28,7 +31,8 @@ const gap rate = -1
 // track is the count over time. A copy of it stays as it is: observe never changes a history, but makes a new one.
 type track struct {
 	status  string
-	count   int64 // of the last read that worked
+	reason  string // why it is unavailable, in words
+	count   int64  // of the last read that worked
 	history []rate
 	samples int64 // ever taken: the number of the last one in history
 
@@ -50,14 +54,14 @@ func (t *track) last() rate {
 
 // observe takes one read of the count, or the error of it, and says whether there is something new to see.
 func (t *track) observe(now time.Time, count int64, err error) bool {
-	status, before := t.status, t.count
+	status, reason, before := t.status, t.reason, t.count
 	if err != nil {
-		t.status = unavailable
+		t.status, t.reason = unavailable, cmp.Or(fault.Of(err), fault.Away).State
 	} else {
-		t.status, t.count = live, count
+		t.status, t.reason, t.count = live, "", count
 	}
 	sampled := t.sample(now)
-	return sampled || status != t.status || before != t.count
+	return sampled || reason != t.reason || status != t.status || before != t.count
 }
 
 // sample adds the rate since the last sample, once a period.

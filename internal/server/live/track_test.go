@@ -113,10 +113,10 @@ func TestSummary(t *testing.T) {
 		want string
 	}{
 		{feed(), "The number of visits is not known yet."},
-		{feed(-1), "Redis is unavailable at the moment. The number of visits is not known yet."},
+		{feed(-1), "Redis is unavailable. The number of visits is not known yet."},
 		{feed(1234567), "1,234,567 visits so far."},
 		{feed(0, 2000), "2,000 visits so far. 2,000.0 visits per second now. Over the last second: 2,000.0 on average, 2,000.0 at most."},
-		{feed(0, 4, -1), "Redis is unavailable at the moment. 4 visits so far. Over the last 2 seconds: 4.0 on average, 4.0 at most."},
+		{feed(0, 4, -1), "Redis is unavailable. 4 visits so far. Over the last 2 seconds: 4.0 on average, 4.0 at most."},
 	} {
 		if got := tc.tr.summary(); got != tc.want {
 			t.Errorf("summary %q, want %q", got, tc.want)

@@ -21,9 +21,6 @@ const (
 )
 
 var (
-	// ErrNotANumber says that the counter's key holds something that cannot be incremented. Redis is well, so trying
-	// again does not help.
-	ErrNotANumber = errors.New("the value is not a number that can be incremented")
 	// ErrBusy says that so many visits wait already that another one would only wait in vain. It was not counted.
 	ErrBusy = errors.New("too many visits are waiting")
 	// ErrTimeout says that the visit waited for as long as it may. It was not counted unless Redis got it at the last moment.
@@ -96,7 +93,7 @@ func newCounter(l ledger, timeout time.Duration, m *metrics) *counter {
 }
 
 // next counts one visit and returns its number, which no other visit gets. While Redis is away it waits, for as long as
-// the counter's timeout. After an error the visit may have been counted, unless it is ErrBusy or ErrNotANumber.
+// the counter's timeout. After an error the visit may have been counted, unless it is ErrBusy or has a fault that lasts.
 func (c *counter) next(ctx context.Context) (int64, error) {
 	g, err := c.join()
 	if err != nil {

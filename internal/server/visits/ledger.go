@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 const (
@@ -18,6 +19,8 @@ const (
 	// batchesKey is a hash: for each process that counts, the number of its last batch and the counter after it, as
 	// "NUMBER LAST". The braces put it into the hash slot of Key.
 	batchesKey = "{" + Key + "}:batches"
+	// probeKey never exists.
+	probeKey = "{" + Key + "}:probe"
 	// remembered is how long the hash lives after the first process has registered in it. Processes that are gone go
 	// with it, and those still there register again. A batch is tried for a fraction of it.
 	remembered = time.Hour
@@ -25,15 +28,19 @@ const (
 
 // Numbers of visits pass as strings: Lua's are doubles, exact only up to 2^53.
 var (
+	// What is no hash under the name of ours is nothing that anybody needs.
 	registerScript = redis.NewScript(`
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], '0 0')
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end`)
 
+	// Whatever is not what an earlier call wrote is as good as forgotten: the process registers again.
 	// INCRBY is the first to change anything, and nothing that follows can fail: it is all or nothing.
 	bookScript = redis.NewScript(`
-local known = redis.call('HGET', KEYS[2], ARGV[1])
-if not known then return false end
+local known = redis.pcall('HGET', KEYS[2], ARGV[1])
+if type(known) ~= 'string' then return false end
 local number, last = string.match(known, '^(%d+) (%-?%d+)$')
+if not number then return false end
 if number == ARGV[2] then return last end
 if tonumber(number) > tonumber(ARGV[2]) then return false end
 redis.call('INCRBY', KEYS[1], ARGV[3])
@@ -53,9 +60,9 @@ func (s *Store) register(ctx context.Context) (string, error) {
 	if errors.Is(err, redis.Nil) {
 		err = nil
 	}
-	s.note(ctx, err)
+	s.noteWrite(ctx, err)
 	if err != nil {
-		return "", fmt.Errorf("registering in %q: %w", batchesKey, err)
+		return "", fmt.Errorf("registering in %q: %w", batchesKey, fault.Explain(err))
 	}
 	return process, nil
 }
@@ -64,23 +71,19 @@ func (s *Store) book(ctx context.Context, b batch) (int64, error) {
 	text, err := bookScript.Run(ctx, s.client, keys,
 		b.process, strconv.FormatInt(b.number, 10), strconv.FormatInt(b.visits, 10)).Text()
 	if errors.Is(err, redis.Nil) {
-		s.note(ctx, nil)
+		s.noteWrite(ctx, nil)
 		return 0, errForgotten
 	}
-	var last int64
-	if err == nil {
-		last, err = strconv.ParseInt(text, 10, 64)
-	}
-	if notANumber(err) {
-		s.note(ctx, nil) // Redis answered
-		return 0, fmt.Errorf("incrementing %q: %w: %w", Key, ErrNotANumber, err)
-	}
-	s.note(ctx, err)
+	s.noteWrite(ctx, err)
 	switch {
 	case err == nil:
+		last, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return 0, errForgotten // somebody else wrote it
+		}
 		return last, nil
 	case refused(err):
-		return 0, fmt.Errorf("incrementing %q: %w: %w", Key, errNotBooked, err)
+		return 0, fmt.Errorf("incrementing %q: %w: %w", Key, errNotBooked, fault.Explain(err))
 	default:
 		return 0, fmt.Errorf("incrementing %q: %w", Key, err)
 	}
@@ -91,16 +94,4 @@ func refused(err error) bool {
 	var reply redis.Error
 	var gone noConnection
 	return errors.As(err, &reply) || errors.As(err, &gone) || errors.Is(err, redis.ErrPoolTimeout)
-}
-
-// notANumber says whether Redis answered that the key cannot be incremented: it holds a list or
-// the like, text, or the largest number there is.
-func notANumber(err error) bool {
-	var reply redis.Error
-	if !errors.As(err, &reply) {
-		return false
-	}
-	text := reply.Error()
-	return strings.Contains(text, "WRONGTYPE") ||
-		strings.Contains(text, "not an integer") || strings.Contains(text, "would overflow")
 }

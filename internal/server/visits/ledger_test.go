@@ -1,6 +1,7 @@
 package visits
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/server/visits/visitstest"
 )
 
@@ -133,7 +135,11 @@ func TestNotANumber(t *testing.T) {
 			}
 			raw.Del(t.Context(), Key)
 			set()
-			if n, err := s.Next(t.Context()); !errors.Is(err, ErrNotANumber) {
+			want := fault.NotANumber
+			if name == "overflow" {
+				want = fault.Full
+			}
+			if n, err := s.Next(t.Context()); fault.Of(err) != want {
 				t.Errorf("%s: got %d %v", name, n, err)
 			}
 		}
@@ -165,6 +171,98 @@ func TestDeletedKeys(t *testing.T) {
 		raw.ScriptFlush(ctx)
 		next(2)
 	})
+}
+
+// What stands in Redis beside the counter is the counter's own: whatever somebody makes of it, visits are counted.
+func TestHarmedBatches(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store, raw *redis.Client) {
+		ctx := t.Context()
+		if n, err := s.Next(ctx); n != 1 || err != nil {
+			t.Fatalf("got %d %v", n, err)
+		}
+		all := func(value string) func() {
+			return func() {
+				for process := range raw.HGetAll(ctx, batchesKey).Val() {
+					raw.HSet(ctx, batchesKey, process, value)
+				}
+			}
+		}
+		want := int64(2)
+		for name, harm := range map[string]func(){
+			"text":           func() { raw.Set(ctx, batchesKey, "x", 0) },
+			"list":           func() { raw.Del(ctx, batchesKey); raw.RPush(ctx, batchesKey, "x") },
+			"garbage":        all("garbage"),
+			"empty":          all(""),
+			"a late number":  all("99 5"),
+			"a long counter": all("2 99999999999999999999"),
+		} {
+			harm()
+			if n, err := s.Next(ctx); n != want || err != nil {
+				t.Errorf("%s: got %d %v, want %d", name, n, err, want)
+			}
+			want++
+		}
+	})
+}
+
+// One table for all: on a Redis in each state, what the counter and the page's reading of it say, and that they agree.
+func TestFaultsOfARealRedis(t *testing.T) {
+	const full = "9223372036854775807"
+	for _, tt := range []struct {
+		want      *fault.Fault
+		harm, fix [][]any
+	}{
+		{fault.NotANumber, [][]any{{"SET", Key, "abc"}}, [][]any{{"DEL", Key}}},
+		{fault.NotANumber, [][]any{{"SET", Key, "007"}}, [][]any{{"DEL", Key}}},
+		{fault.NotANumber, [][]any{{"RPUSH", Key, "1"}}, [][]any{{"DEL", Key}}},
+		{fault.Full, [][]any{{"SET", Key, full}}, [][]any{{"DEL", Key}}},
+		{fault.ReadOnly, [][]any{{"REPLICAOF", "127.0.0.1", "1"}}, [][]any{{"REPLICAOF", "NO", "ONE"}}},
+		{fault.NoReplicas, [][]any{{"CONFIG", "SET", "min-replicas-to-write", "1"}}, [][]any{{"CONFIG", "SET", "min-replicas-to-write", "0"}}},
+		{fault.NoMemory, [][]any{{"CONFIG", "SET", "maxmemory", "1"}}, [][]any{{"CONFIG", "SET", "maxmemory", "128mb"}}},
+	} {
+		t.Run(tt.want.Name, func(t *testing.T) {
+			t.Parallel()
+			r := visitstest.StartRedis(t)
+			var log bytes.Buffer
+			s := Open(Options{Addr: r.Addr(), Timeout: time.Second, PoolSize: 4}, slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry())
+			raw := redis.NewClient(&redis.Options{Addr: r.Addr()})
+			defer raw.Close()
+			do := func(commands [][]any) {
+				for _, c := range commands {
+					if err := raw.Do(t.Context(), c...).Err(); err != nil {
+						t.Fatalf("%v: %v", c, err)
+					}
+				}
+			}
+			do(tt.harm)
+			if n, err := s.Next(t.Context()); err == nil || tt.want.Lasts && fault.Of(err) != tt.want {
+				t.Errorf("counted %d, %v", n, err)
+			}
+			_, err := s.Visits(t.Context())
+			if fault.Of(err) != tt.want {
+				t.Errorf("read: %v", err)
+			}
+			do(tt.fix)
+			if n, err := s.Next(t.Context()); n != 1 || err != nil {
+				t.Errorf("after %v: %d %v", tt.fix, n, err)
+			}
+			if n, err := s.Visits(t.Context()); n != 1 || err != nil {
+				t.Errorf("after %v: read %d %v", tt.fix, n, err)
+			}
+			if keys := raw.Exists(t.Context(), probeKey).Val(); keys != 0 {
+				t.Errorf("%s is there", probeKey)
+			}
+			_ = s.Close()
+			for _, words := range []string{tt.want.State, tt.want.Fix, "redis counts again"} {
+				if !strings.Contains(log.String(), words) {
+					t.Errorf("no %q in the log:\n%s", words, log.String())
+				}
+			}
+			if strings.Contains(log.String(), "redis is away") {
+				t.Errorf("a Redis that answers is logged as away:\n%s", log.String())
+			}
+		})
+	}
 }
 
 func TestVisitsOfAnEmptyRedis(t *testing.T) {

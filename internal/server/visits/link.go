@@ -12,12 +12,15 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 // link is whether Redis answers, and logs when that changes: once, not for every request.
 type link struct {
 	log   *slog.Logger
-	state atomic.Int32 // 0 until the first answer or error
+	state atomic.Int32                // 0 until the first answer or error
+	fault atomic.Pointer[fault.Fault] // why it cannot count, though it answers
 }
 
 const (
@@ -27,7 +30,7 @@ const (
 
 func (l *link) note(err error) {
 	state := linkUp
-	if err != nil {
+	if err != nil && fault.Of(err) == nil {
 		state = linkAway
 	}
 	// The plain load keeps the usual case, no change, from writing to memory all requests share.
@@ -42,6 +45,20 @@ func (l *link) note(err error) {
 		l.log.Info("redis is back")
 	default:
 		l.log.Info("redis answers")
+	}
+}
+
+// noteFault logs when what keeps Redis from counting begins, changes or ends. A fault that lasts is logged with each visit.
+func (l *link) noteFault(f *fault.Fault) {
+	if l.fault.Load() == f {
+		return
+	}
+	switch before := l.fault.Swap(f); {
+	case before == f: // another request was first
+	case f != nil:
+		l.log.Warn("redis does not count", "error", f.State, "fix", f.Fix)
+	default:
+		l.log.Info("redis counts again")
 	}
 }
 

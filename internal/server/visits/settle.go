@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 const (
@@ -33,7 +35,7 @@ func (c *counter) settle(g *group) (last, n int64, err error) {
 		case err == nil:
 			c.metrics.size.Observe(float64(b.visits))
 			return last, b.visits, nil
-		case errors.Is(err, ErrNotANumber), errors.Is(err, ErrUnknown):
+		case errors.Is(err, ErrUnknown), lasts(err):
 			return 0, 0, err
 		}
 		sent = sent || !errors.Is(err, errNotBooked)
@@ -42,6 +44,12 @@ func (c *counter) settle(g *group) (last, n int64, err error) {
 			return 0, 0, fmt.Errorf("%w: %w", ErrClosed, err)
 		}
 	}
+}
+
+// lasts says that Redis has not booked a batch and never will.
+func lasts(err error) bool {
+	f := fault.Of(err)
+	return f != nil && f.Lasts
 }
 
 // attempt is one try to book b. A process that Redis does not know registers first, which changes b's process.

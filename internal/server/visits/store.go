@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
+	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"stackctl.dev/stackctl/internal/fault"
 )
 
 // bufferBytes is go-redis's buffer per direction and connection, whose default of 32 KiB
@@ -74,18 +78,44 @@ func redisOptions(o Options, dial func(ctx context.Context, network, addr string
 }
 
 // Next counts one visit and returns its number, which no other visit gets. While Redis is away it waits, for as long as
-// Options.Timeout. After an error other than ErrBusy and ErrNotANumber the visit may have been counted.
+// Options.Timeout. After an error other than ErrBusy and
+// one with a fault that lasts the visit may have been counted.
 func (s *Store) Next(ctx context.Context) (int64, error) { return s.counter.next(ctx) }
 
-// Visits returns how many visits were counted, without counting one: 0 where there is no counter yet.
+// Visits returns how many visits were counted, without counting one: 0 where there is no counter yet. Where the next visit could
+// not be counted the error has the fault.
 func (s *Store) Visits(ctx context.Context) (int64, error) {
-	n, err := s.client.Get(ctx, Key).Int64()
+	pipe := s.client.Pipeline()
+	value := pipe.Get(ctx, Key)
+	// It sets nothing, as there is no such key, but is refused where a write would be.
+	probe := pipe.SetXX(ctx, probeKey, 0, time.Millisecond)
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	text, err := value.Result()
 	if errors.Is(err, redis.Nil) {
-		err = nil
+		text, err = "0", nil
 	}
 	s.note(ctx, err)
-	if err != nil {
-		return 0, fmt.Errorf("reading %q: %w", Key, err)
+	if err == nil && fault.Of(probe.Err()) != nil {
+		err = probe.Err()
+	}
+	s.noteWrite(ctx, err)
+	if err == nil {
+		var n int64
+		if n, err = number(text); err == nil {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("reading %q: %w", Key, fault.Explain(err))
+}
+
+// number reads a counter that can be incremented, as Redis holds it: without zeros or a plus before it.
+func number(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || strconv.FormatInt(n, 10) != text:
+		return 0, fault.New(fault.NotANumber)
+	case n == math.MaxInt64:
+		return 0, fault.New(fault.Full)
 	}
 	return n, nil
 }
@@ -114,6 +144,14 @@ func (s *Store) note(ctx context.Context, err error) {
 		return
 	}
 	s.link.note(err)
+}
+
+// noteWrite is note for what counts, or shows that it could.
+func (s *Store) noteWrite(ctx context.Context, err error) {
+	s.note(ctx, err)
+	if f := fault.Of(err); err == nil || f != nil {
+		s.link.noteFault(f)
+	}
 }
 
 // dial connects to Redis. It never fails: where Redis is away it returns a connection that does.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/store"
 )
 
@@ -117,10 +118,10 @@ func (s *Session) keeps(ctx context.Context, keys []string) bool {
 
 // resetCounter removes the visit counter as `stackctl reset` does; done is false for a counter that is no number: it goes as any key.
 func (s *Session) resetCounter(ctx context.Context) (reply store.Reply, done bool, err error) {
-	_, existed, err := s.aux().Reset(ctx)
-	if errors.Is(err, store.ErrNotInteger) {
+	if _, _, err := s.aux().Visits(ctx); fault.Of(err) == fault.NotANumber {
 		return store.Reply{}, false, nil
 	}
+	_, existed, err := s.aux().Reset(ctx)
 	if err != nil {
 		return store.Reply{}, true, err
 	}
