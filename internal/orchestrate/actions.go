@@ -158,13 +158,21 @@ type createContainer struct {
 	Host       *container.HostConfig
 	Networking *network.NetworkingConfig
 	Platform   *ocispec.Platform
+	Files      []File // each mounted by itself
 }
 
 func (a createContainer) Verb() string   { return "create container" }
 func (a createContainer) Object() string { return a.Name }
 func (a createContainer) apply(ctx context.Context, w Writer) error {
-	_, err := w.ContainerCreate(ctx, a.Config, a.Host, a.Networking, a.Platform, a.Name)
-	return err
+	host, done := a.Host, func(bool) error { return nil }
+	if len(a.Files) > 0 {
+		var err error
+		if host, done, err = a.stage(ctx, w); err != nil {
+			return err
+		}
+	}
+	_, err := w.ContainerCreate(ctx, a.Config, host, a.Networking, a.Platform, a.Name)
+	return errors.Join(err, done(err == nil))
 }
 
 // undo removes the container, which holds no data of its own.

@@ -32,6 +32,8 @@ type replica struct {
 type Image struct {
 	Ref string // as given to the engine
 	ID  string // config ID; "" while it is still to be pulled or built
+	// Volumes are where it declares volumes, as far as that is known.
+	Volumes []string
 }
 
 // name is the container's name: Compose's own, so that its tools find it.

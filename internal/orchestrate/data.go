@@ -24,9 +24,10 @@ func (c *Container) addVolumes(mounts []container.MountPoint) {
 	_ = json.Unmarshal([]byte(c.Labels[LabelFolders]), &folders) // without the label it has none
 	c.Data = map[string]string{}
 	for _, m := range mounts {
+		c.mountsFiles = c.mountsFiles || m.Destination == filesFolder
 		switch {
 		case m.Type != mount.TypeVolume || !anonymousName.MatchString(m.Name):
-		case slices.Contains(folders, m.Destination):
+		case m.Destination == filesFolder || slices.Contains(folders, m.Destination):
 			c.folders = append(c.folders, m.Name)
 		default:
 			c.Data[m.Destination] = m.Name

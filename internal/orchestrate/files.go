@@ -199,7 +199,8 @@ func (o *Observed) StatFiles(ctx context.Context, r Reader, s *stack.Stack) erro
 		if isFront = isFront && !ok; isFront {
 			svc = standing
 		}
-		if !ok && !isFront || c.OneOff || !c.alive() {
+		// Those of one that does not run are written before its start, except where they are mounted.
+		if !ok && !isFront || c.OneOff || !c.alive() && !c.mountsFiles {
 			continue
 		}
 		group.Go(func() error {

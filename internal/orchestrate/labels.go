@@ -18,8 +18,7 @@ const (
 
 	// LabelFields holds stack.Fields as JSON, so that a later plan can name what changed.
 	LabelFields = "dev.stackctl.fields"
-	// LabelFolders lists, on a container with a read-only root, the folders that are anonymous volumes because its configs
-	// are written there, as JSON.
+	// LabelFolders lists the folders that are anonymous volumes because a container's configs are written there, as JSON.
 	LabelFolders = "dev.stackctl.folders"
 	// LabelReady is on the container that is asked whether the stack works: "port/path".
 	LabelReady = "dev.stackctl.ready"

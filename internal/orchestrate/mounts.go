@@ -10,8 +10,8 @@ import (
 	"github.com/docker/docker/api/types/mount"
 )
 
-// mounts lists the service's volumes, and one anonymous volume for each directory of a read-only container into which
-// its configs are written: the engine refuses to write anywhere else in one.
+// mounts lists the service's volumes, and one anonymous volume for each of configFolders: the engine refuses to write anywhere
+// else in a read-only container.
 func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 	for _, v := range r.service.Volumes {
 		m := mount.Mount{Type: mount.Type(v.Type), Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
@@ -55,17 +55,14 @@ func bindOf(v types.ServiceVolumeConfig) string {
 	return bind
 }
 
-// configFolders lists the directories of a read-only container that configs are written to, without those that a volume of
-// the service covers.
+// configFolders lists the directories that configs are written to and that have to be volumes for that: all of a read-only
+// container, and those below a tmpfs, which would hide them.
 func (r replica) configFolders() []string {
 	var dirs []string
-	if !r.service.ReadOnly {
-		return nil
-	}
 	for _, target := range fileTargets(r.service) {
-		dir := path.Dir(target)
-		covered := slices.ContainsFunc(r.service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == dir })
-		if !covered && !slices.Contains(dirs, dir) {
+		dir := path.Dir(path.Clean(target))
+		_, isTmpfs := r.mountOf(target)
+		if (r.service.ReadOnly || isTmpfs) && !r.isMounted(target) && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}

@@ -69,6 +69,8 @@ type Container struct {
 	// Data are its anonymous volumes, by path: the image or the Compose file wants them, so that they may hold data.
 	Data    map[string]string
 	folders []string // the anonymous volumes that hold its configs
+	// mountsFiles says that some of its configs are mounted by themselves: they cannot be written again.
+	mountsFiles bool
 }
 
 // Helper reports whether stackctl runs the container for itself.

@@ -39,6 +39,7 @@ func PlanOneOff(s *stack.Stack, o *Observed, service string, image Image, x OneO
 	if err != nil {
 		return nil, err
 	}
+	_, action.Files = d.split(p.files(d, true))
 	config, host := action.Config, action.Host
 	config.Labels = maps.Clone(config.Labels)
 	config.Labels[LabelOneOff] = "True"

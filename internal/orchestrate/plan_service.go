@@ -70,7 +70,11 @@ func (p *planner) planCreate(d decision, after []int) error {
 	if err != nil {
 		return err
 	}
+	if err := d.checkFiles(); err != nil {
+		return err
+	}
 	action.Name = d.called()
+	_, action.Files = d.split(p.files(d, true))
 	if d.replaces() && !p.options.RenewVolumes {
 		if err := inherit(action, d); err != nil {
 			return err
@@ -116,7 +120,7 @@ func sorted(steps []int) []int {
 
 // planFiles writes all configs of a container that is not running; it returns what its start has to await.
 func (p *planner) planFiles(d decision, cause string, after []int) []int {
-	files := p.files(d, true)
+	files, _ := d.split(p.files(d, true))
 	if len(files) == 0 {
 		return after
 	}

@@ -112,7 +112,7 @@ func (a keepRevision) apply(ctx context.Context, w Writer) error {
 	if err != nil {
 		return err
 	}
-	config, host := *info.Config, *info.HostConfig
+	config, host := *info.Config, withoutFiles(*info.HostConfig, info.Mounts)
 	config.Labels = maps.Clone(info.Config.Labels)
 	delete(config.Labels, LabelProject)
 	config.Labels[LabelKept], config.Labels[LabelRevision], config.Labels[LabelRevisionImage] = a.Project, strconv.Itoa(a.Number), info.Config.Image

@@ -29,6 +29,7 @@ type box struct {
 	restarts  int
 	endpoints map[string]*endpoint // by network name
 	mounts    map[string]string    // volumes by target
+	own       []string             // those of them that are anonymous and go with it
 	files     map[string]file      // outside of volumes, by path
 	read      map[string]file      // what its program read at its start or last reload
 	reloads   int                  // how often its program read them again
@@ -103,7 +104,9 @@ func (e *Engine) newBox(config *container.Config, host *container.HostConfig, ne
 		endpoints: map[string]*endpoint{}, mounts: map[string]string{}, files: map[string]file{},
 	}
 	c.config.Labels = maps.Clone(config.Labels)
-	e.mountAll(c)
+	if err := e.mountAll(c); err != nil {
+		return nil, err
+	}
 	if mode := host.NetworkMode; mode != "none" {
 		settings := network.EndpointSettings{}
 		if given := networking.EndpointsConfig[mode.NetworkName()]; given != nil {
@@ -115,7 +118,15 @@ func (e *Engine) newBox(config *container.Config, host *container.HostConfig, ne
 	return c, nil
 }
 
-func (e *Engine) mountAll(c *box) {
+func (e *Engine) mountAll(c *box) error {
+	for _, from := range c.host.VolumesFrom {
+		other, err := e.find(strings.TrimSuffix(from, ":ro"))
+		if err != nil {
+			return err
+		}
+		maps.Copy(c.mounts, other.mounts)
+		c.own = append(c.own, other.own...)
+	}
 	for _, m := range c.host.Mounts {
 		if m.Type != mount.TypeVolume {
 			continue
@@ -128,7 +139,11 @@ func (e *Engine) mountAll(c *box) {
 			e.volumes[name] = &disk{name: name, anonymous: anonymous, files: map[string]file{}}
 		}
 		c.mounts[m.Target] = name
+		if anonymous {
+			c.own = append(c.own, name)
+		}
 	}
+	return nil
 }
 
 // ContainerRemove removes a container that does not run, or any if forced.
@@ -145,8 +160,8 @@ func (e *Engine) ContainerRemove(ctx context.Context, ref string, options contai
 		}
 		e.leaveNetworks(c)
 		delete(e.containers, c.id)
-		for _, m := range c.host.Mounts { // those that another container was given stay
-			if name := c.mounts[m.Target]; m.Source == "" && options.RemoveVolumes && e.userOf(name) == "" {
+		for _, name := range c.own { // those that another container was given stay
+			if options.RemoveVolumes && e.userOf(name) == "" {
 				delete(e.volumes, name)
 			}
 		}

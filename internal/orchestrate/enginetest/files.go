@@ -22,6 +22,19 @@ type file struct {
 	modified time.Time
 }
 
+// bound is the path in a volume of the container of a file that is mounted from there by itself, else the path as it is.
+func (c *box) bound(name string) string {
+	for _, bind := range c.host.Binds {
+		parts := strings.Split(bind, ":")
+		for target, volume := range c.mounts {
+			if rest, ok := strings.CutPrefix(parts[0], mountpoint(volume)); ok && parts[1] == name {
+				return target + rest
+			}
+		}
+	}
+	return name
+}
+
 // filesAt returns where the container keeps the file of a path, and whether that is in a volume.
 func (e *Engine) filesAt(c *box, name string) (files map[string]file, inVolume bool) {
 	for target, volume := range c.mounts {
@@ -77,8 +90,8 @@ func (e *Engine) CopyToContainer(ctx context.Context, ref, dir string, content i
 func (e *Engine) ContainerStatPath(ctx context.Context, ref, name string) (container.PathStat, error) {
 	var stat container.PathStat
 	err := e.with(ctx, "ContainerStatPath", ref, func(c *box) error {
-		files, _ := e.filesAt(c, name)
-		f, ok := files[name]
+		files, _ := e.filesAt(c, c.bound(name))
+		f, ok := files[c.bound(name)]
 		if !ok {
 			return notFound("Could not find the file %s in container %s", name, ref)
 		}

@@ -42,7 +42,7 @@ func (c *box) summary() container.Summary {
 
 func (c *box) mountPoints() (points []container.MountPoint) {
 	for target, name := range c.mounts {
-		points = append(points, container.MountPoint{Type: mount.TypeVolume, Name: name, Destination: target})
+		points = append(points, container.MountPoint{Type: mount.TypeVolume, Name: name, Source: mountpoint(name), Destination: target})
 	}
 	return points
 }
@@ -109,6 +109,7 @@ func (e *Engine) ContainerInspect(ctx context.Context, ref string) (container.In
 			ContainerJSONBase: &container.ContainerJSONBase{ID: c.id, Name: "/" + c.name, Image: c.image, State: state, HostConfig: &host, RestartCount: c.restarts},
 			Config:            &config,
 			NetworkSettings:   &container.NetworkSettings{Networks: c.networks()},
+			Mounts:            c.mountPoints(),
 		}
 		return nil
 	})

@@ -65,8 +65,8 @@ func (e *Engine) WriteFile(name, path, content string) {
 // File returns a file's content, "" when it is not there.
 func (e *Engine) File(name, path string) (content string) {
 	e.must(name, func(c *box) {
-		files, _ := e.filesAt(c, path)
-		content = files[path].content
+		files, _ := e.filesAt(c, c.bound(path))
+		content = files[c.bound(path)].content
 	})
 	return content
 }

@@ -16,6 +16,9 @@ type disk struct {
 	files     map[string]file // by the path in its containers: a volume is mounted at the same place in all of them
 }
 
+// mountpoint is where the engine has a volume.
+func mountpoint(volume string) string { return "/var/lib/docker/volumes/" + volume + "/_data" }
+
 // VolumeCreate makes a volume; one that exists is returned as it is.
 func (e *Engine) VolumeCreate(ctx context.Context, options volume.CreateOptions) (volume.Volume, error) {
 	var v volume.Volume

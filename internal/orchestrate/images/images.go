@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -59,6 +60,15 @@ type Resolution struct {
 	ID      string // config ID; "" while the engine does not have it
 	Size    int64  // bytes
 	Origin  Origin
+	Volumes []string // where it declares volumes
+}
+
+// is completes a resolution by what the engine says of its image.
+func (r *Resolution) is(info image.InspectResponse) {
+	r.ID, r.Size = info.ID, info.Size
+	if info.Config != nil {
+		r.Volumes = slices.Sorted(maps.Keys(info.Config.Volumes))
+	}
 }
 
 // Options say how images are got.
@@ -116,7 +126,7 @@ func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig
 	info, err := r.ImageInspect(ctx, res.Ref)
 	switch {
 	case err == nil && (o.Source != "host" || res.Origin != OriginRegistry):
-		res.ID, res.Size = info.ID, info.Size
+		res.is(info)
 		return res, nil
 	case err != nil && !errdefs.IsNotFound(err):
 		return res, fmt.Errorf("inspecting image %q: %w", res.Ref, err)
@@ -258,7 +268,7 @@ func (e *NotFoundError) Unwrap() error { return e.Err }
 func ByService(found []Resolution) map[string]orchestrate.Image {
 	byService := make(map[string]orchestrate.Image, len(found))
 	for _, res := range found {
-		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID}
+		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes}
 	}
 	return byService
 }

@@ -120,7 +120,7 @@ func (w *work) build(ctx context.Context, e Engine, res Resolution, content io.R
 	if err != nil {
 		return res, w.failed(fmt.Errorf("inspecting image %q: %w", res.Ref, err))
 	}
-	res.ID, res.Size = info.ID, info.Size
+	res.is(info)
 	w.done("")
 	return res, nil
 }

@@ -47,7 +47,8 @@ func pull(ctx context.Context, e Engine, res Resolution, platform string, sink o
 	if err != nil {
 		return res, work.failed(err)
 	}
-	res.Ref, res.ID, res.Size, res.Origin = res.Wanted, info.ID, info.Size, OriginRegistry
+	res.Ref, res.Origin = res.Wanted, OriginRegistry
+	res.is(info)
 	work.done("")
 	return res, nil
 }
