@@ -98,10 +98,14 @@ func checkHTTP(ctx context.Context, name, path string, dial dialer) Check {
 func timedGet(ctx context.Context, path string, dial dialer) (status int, body string, latency time.Duration, err error) {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) }}
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
+	client := &http.Client{Transport: transport, CheckRedirect: stack.SameTarget}
+	target, err := stack.ProbeURL("localhost", path)
+	if err != nil {
+		return 0, "", 0, err
+	}
 	for range 2 {
 		begin := time.Now()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 		if err != nil {
 			return 0, "", 0, err
 		}

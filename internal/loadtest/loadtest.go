@@ -73,7 +73,7 @@ type Test struct {
 // Start begins to send requests. Stop must be called.
 func Start(ctx context.Context, target Target) *Test {
 	t := &Test{
-		attacker: vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers), vegeta.Connections(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10)),
+		attacker: vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers), vegeta.Connections(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(vegeta.NoFollow)), // a redirect is no 200
 		target:   target, done: make(chan struct{}), all: newTally(),
 	}
 	for i := range t.tallies {

@@ -130,8 +130,11 @@ const probeInterval = 5 * time.Millisecond
 
 // probe asks for the path that goes through every tier until it answers 200.
 func probe(ctx context.Context, s *stack.Stack, dial Dialer, last *lastAnswer) error {
-	url, transport := probeTarget(s, dial)
-	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
+	url, transport, err := probeTarget(s, dial)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: transport, Timeout: 2 * time.Second, CheckRedirect: stack.SameTarget}
 	defer transport.CloseIdleConnections()
 	return poll(ctx, probeInterval, func(ctx context.Context) (bool, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -154,17 +157,22 @@ func probe(ctx context.Context, s *stack.Stack, dial Dialer, last *lastAnswer) e
 }
 
 // probeTarget is the published port where it can be reached, else the port inside the project.
-func probeTarget(s *stack.Stack, dial Dialer) (url string, transport *http.Transport) {
+func probeTarget(s *stack.Stack, dial Dialer) (url string, transport *http.Transport, err error) {
 	ready := s.Extension.Ready
 	transport = &http.Transport{}
-	if address, ok := Published(s, ready.Service, ready.Port); ok && dial == nil {
-		return "http://" + address + ready.Path, transport
+	address, ok := Published(s, ready.Service, ready.Port)
+	switch {
+	case dial != nil:
+		address = net.JoinHostPort(ready.Service, strconv.Itoa(int(ready.Port)))
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, address) }
+	case !ok: // the service's name means nothing to this machine, or something else
+		return "", nil, fmt.Errorf("finding where service %q answers: its port %d is not published; publish it with a fixed host port, or leave x-stackctl.ready out", ready.Service, ready.Port)
 	}
-	inside := net.JoinHostPort(ready.Service, strconv.Itoa(int(ready.Port)))
-	if dial != nil {
-		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, inside) }
+	target, err := stack.ProbeURL(address, ready.Path)
+	if err != nil {
+		return "", nil, err
 	}
-	return "http://" + inside + ready.Path, transport
+	return target.String(), transport, nil
 }
 
 // Published returns the host:port under which a service's port is published.

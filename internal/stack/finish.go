@@ -122,6 +122,9 @@ func (s *Stack) checkExtension(files []types.ConfigFile) error {
 		if err := refer(extensionKey+".ready", r.Service); err != nil {
 			return err
 		}
+		if _, err := ProbeURL("", r.Path); err != nil {
+			return located(files, extensionKey+".ready.path", err)
+		}
 	}
 	if st := s.Extension.Store; st != nil {
 		if err := cmp.Or(refer(extensionKey+".store", st.Service), refer(extensionKey+".store", st.Via)); err != nil {

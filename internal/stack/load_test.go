@@ -120,3 +120,13 @@ func TestProjectName(t *testing.T) {
 		t.Errorf("no suggestion in %v", err)
 	}
 }
+
+func TestAReadyPathIsAPath(t *testing.T) {
+	for _, path := range []string{"@127.0.0.1:1/x", "http://elsewhere/", ""} {
+		dir := folder(t, map[string]string{"c.yaml": "x-stackctl: {ready: {service: a, port: 80, path: '" + path + "'}}\nservices: {a: {image: i, ports: ['80:80']}}\n"})
+		_, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "c.yaml")}, ProjectName: "p"})
+		if err == nil || !strings.Contains(err.Error(), `c.yaml:1: key "x-stackctl.ready.path"`) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
