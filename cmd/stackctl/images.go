@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -170,9 +172,12 @@ func (a *app) saveImages(ctx context.Context, name string) error {
 	return nil
 }
 
-// writeFile leaves either the whole file or none.
+// writeFile leaves either the whole file or none. What has the part's name already, a link perhaps, is not written through.
 func writeFile(name string, content io.Reader) error {
-	f, err := os.Create(name + ".part")
+	if err := os.Remove(name + ".part"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(name+".part", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}

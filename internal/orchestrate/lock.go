@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -22,12 +21,16 @@ const lockLimit = 5 * time.Minute
 //
 // When another run holds the lock, onWait is called once and Lock waits, at most lockLimit.
 func Lock(ctx context.Context, address, project string, onWait func()) (unlock func(), err error) {
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("stackctl-%d", os.Getuid()))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating lock folder: %w", err)
+	dir, err := lockFolder()
+	if err != nil {
+		return nil, fmt.Errorf("locking project %q: %w", project, err)
 	}
 	sum := sha256.Sum256([]byte(address))
-	lock := flock.New(filepath.Join(dir, project+"-"+hex.EncodeToString(sum[:4])+".lock"))
+	path := filepath.Join(dir, project+"-"+hex.EncodeToString(sum[:4])+".lock")
+	if err := plainFile(path); err != nil {
+		return nil, fmt.Errorf("locking project %q: %w", project, err)
+	}
+	lock := flock.New(path)
 	unlock = func() { _ = lock.Unlock() }
 	got, err := lock.TryLock()
 	if err != nil {
