@@ -2,10 +2,10 @@ package stack
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -14,7 +14,7 @@ import (
 )
 
 // finish decodes our extensions, brings the configs' contents in, and checks what Compose's schema cannot.
-func (s *Stack) finish(o Options, files []types.ConfigFile) error {
+func (s *Stack) finish(ctx context.Context, o Options, files []types.ConfigFile) error {
 	if raw, ok := s.Project.Extensions[extensionKey]; ok {
 		if err := decode(raw, &s.Extension); err != nil {
 			return located(files, extensionKey, err)
@@ -31,21 +31,21 @@ func (s *Stack) finish(o Options, files []types.ConfigFile) error {
 		if config.File == "" {
 			continue
 		}
-		content, err := s.readConfig(o, config.File)
+		content, err := s.readConfig(ctx, o, config.File)
 		if err != nil {
 			return located(files, "configs."+name, fmt.Errorf("reading config %q: %w", name, err))
 		}
 		config.Content, config.File = string(content), ""
 		s.Project.Configs[name] = config
 	}
-	if err := s.readSecrets(o, files); err != nil {
+	if err := s.readSecrets(ctx, o, files); err != nil {
 		return err
 	}
 	return s.checkExtension(files)
 }
 
 // readSecrets reads the secrets that services use, from files and variables.
-func (s *Stack) readSecrets(o Options, files []types.ConfigFile) error {
+func (s *Stack) readSecrets(ctx context.Context, o Options, files []types.ConfigFile) error {
 	s.Secrets = map[string]string{}
 	for _, svc := range s.Project.Services {
 		for _, ref := range svc.Secrets {
@@ -58,7 +58,7 @@ func (s *Stack) readSecrets(o Options, files []types.ConfigFile) error {
 				}
 				s.Secrets[ref.Source] = value
 			default:
-				content, err := s.readConfig(o, secret.File)
+				content, err := s.readConfig(ctx, o, secret.File)
 				if err != nil {
 					return located(files, "secrets."+ref.Source, fmt.Errorf("reading secret %q: %w", ref.Source, err))
 				}
@@ -99,9 +99,9 @@ func decode(raw, into any) error {
 	return nil
 }
 
-func (s *Stack) readConfig(o Options, path string) ([]byte, error) {
+func (s *Stack) readConfig(ctx context.Context, o Options, path string) ([]byte, error) {
 	if !s.Embedded {
-		return os.ReadFile(path)
+		return ReadFile(ctx, path, configLimit)
 	}
 	name, err := filepath.Rel(s.Project.WorkingDir, path)
 	if err != nil {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -44,7 +45,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if err := CheckProjectName(o.ProjectName); o.ProjectName != "" && err != nil {
 		return nil, err
 	}
-	files, workingDir, err := readFiles(o)
+	files, workingDir, err := readFiles(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +55,9 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	}
 	details := types.ConfigDetails{WorkingDir: workingDir, ConfigFiles: files, Environment: env}
 	var unsupported []loader.UnsupportedAttribute
-	project, err := loader.LoadWithContext(ctx, details, func(lo *loader.Options) {
+	project, err := loadProject(ctx, details, func(lo *loader.Options) {
+		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // once their files have been looked at
+		lo.ResourceLoaders = append(lo.ResourceLoaders, &guard{bases: []string{workingDir}})
 		lo.SetProjectName(defaultName(o, workingDir), o.ProjectName != "")
 		lo.Profiles = profiles(o.Profiles, env)
 		lo.ResolvePaths = true
@@ -63,13 +66,26 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 		loader.WithSupportedAttributes(supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, explain(files, err)
 	}
 	if len(unsupported) > 0 {
 		return nil, unsupportedError(files, unsupported)
 	}
 	// Docker compose hashes what env_file brings in, not where it came from.
-	if project, err = project.WithServicesEnvironmentResolved(true); err != nil {
+	if err := checkEnvFiles(files, project.Services); err != nil {
+		return nil, err
+	}
+	project, err = within(ctx, func() (*types.Project, error) {
+		resolved, err := project.WithServicesEnvironmentResolved(true)
+		if err != nil {
+			return nil, err
+		}
+		return resolved.WithServicesLabelsResolved(false)
+	})
+	if err != nil {
 		return nil, explain(files, err)
 	}
 	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir)}
@@ -80,7 +96,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 			project.ComposeFiles = append(project.ComposeFiles, file.Filename)
 		}
 	}
-	return s, s.finish(o, files)
+	return s, s.finish(ctx, o, files)
 }
 
 // CheckProjectName says what is wrong with a project name, or nil.
@@ -95,7 +111,12 @@ func CheckProjectName(name string) error {
 	return fmt.Errorf("checking project name %q: use lower-case letters, digits, - and _, beginning with a letter or digit%s", name, hint)
 }
 
-func readFiles(o Options) (files []types.ConfigFile, workingDir string, err error) {
+// loadProject resolves the files; those that compose-go reads by itself may be on a file system that does not answer.
+func loadProject(ctx context.Context, details types.ConfigDetails, options func(*loader.Options)) (*types.Project, error) {
+	return within(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, options) })
+}
+
+func readFiles(ctx context.Context, o Options) (files []types.ConfigFile, workingDir string, err error) {
 	if len(o.Files) == 0 {
 		content, err := fs.ReadFile(o.Default, embeddedFile)
 		if err != nil {
@@ -104,13 +125,16 @@ func readFiles(o Options) (files []types.ConfigFile, workingDir string, err erro
 		return []types.ConfigFile{{Filename: embeddedFile, Content: content}}, o.WorkingDir, nil
 	}
 	for _, name := range o.Files {
-		content, err := os.ReadFile(name)
+		content, err := ReadFile(ctx, name, composeLimit)
 		if err != nil {
 			return nil, "", fmt.Errorf("reading Compose file: %w", err)
 		}
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return nil, "", fmt.Errorf("finding Compose file %q: %w", name, err)
+		}
+		if err := checkIncludes(content, filepath.Dir(abs)); err != nil {
+			return nil, "", fmt.Errorf("reading Compose file %q: %w", name, err)
 		}
 		files = append(files, types.ConfigFile{Filename: abs, Content: content})
 	}
@@ -124,6 +148,11 @@ func environment(o Options, workingDir string) (types.Mapping, error) {
 		standard := filepath.Join(workingDir, ".env")
 		if _, err := os.Stat(standard); err == nil && len(o.Files) > 0 {
 			names = []string{standard}
+		}
+	}
+	for _, name := range names {
+		if err := CheckFile(name, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("reading env file: %w", err)
 		}
 	}
 	env, err := dotenv.GetEnvFromFile(o.Environment, names)

@@ -1,11 +1,12 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"math"
 	"path/filepath"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -14,6 +15,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/stack"
 )
 
 // buildContext builds a service's own `build` section.
@@ -21,7 +23,7 @@ func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	work := newWork(sink, "build image", res)
 	work.stall = runLimit
 	section := svc.Build
-	ignored, err := dockerignore(section.Context)
+	ignored, err := dockerignore(ctx, section.Context)
 	if err != nil {
 		return res, work.failed(err)
 	}
@@ -32,7 +34,7 @@ func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	if section.DockerfileInline != "" || filepath.IsAbs(dockerfile) {
 		return res, work.failed(fmt.Errorf("building image %q: dockerfile_inline and absolute dockerfile paths are not supported; put the Dockerfile into %q", res.Ref, section.Context))
 	}
-	if _, err := os.Stat(filepath.Join(section.Context, dockerfile)); err != nil {
+	if err := stack.CheckFile(filepath.Join(section.Context, dockerfile), math.MaxInt64); err != nil {
 		return res, work.failed(fmt.Errorf("building image %q: %w", res.Ref, err))
 	}
 	content, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: append(ignored, "!"+dockerfile)})
@@ -46,14 +48,13 @@ func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	})
 }
 
-func dockerignore(dir string) ([]string, error) {
-	f, err := os.Open(filepath.Join(dir, ".dockerignore"))
+func dockerignore(ctx context.Context, dir string) ([]string, error) {
+	content, err := stack.ReadFile(ctx, filepath.Join(dir, ".dockerignore"), stack.IgnoreLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading .dockerignore: %w", err)
 	}
-	defer f.Close()
-	return ignorefile.ReadAll(f)
+	return ignorefile.ReadAll(bytes.NewReader(content))
 }

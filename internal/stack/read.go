@@ -1,0 +1,174 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
+)
+
+// The most bytes that are read of a file, by kind (docs/compose-extension.md). What a Compose file names is not trusted: /dev/zero has
+// no end, and a named pipe never begins.
+const (
+	composeLimit = 16 << 20 // a Compose file, one that it includes or extends, an env file, a file of labels
+	configLimit  = 64 << 20 // a config or secret: it is kept in memory
+)
+
+// IgnoreLimit is the most bytes of a .dockerignore.
+const IgnoreLimit = 1 << 20
+
+// ReadFile reads a regular file of at most limit bytes. It returns when ctx ends, also while the file system does not answer.
+func ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return within(ctx, func() ([]byte, error) {
+		if err := CheckFile(path, limit); err != nil {
+			return nil, err
+		}
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe meanwhile
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		content, err := io.ReadAll(io.LimitReader(f, limit+1))
+		if err == nil && int64(len(content)) > limit {
+			err = tooLarge(path, limit)
+		}
+		return content, err
+	})
+}
+
+// within runs what cannot be interrupted, and leaves it to itself when ctx ends: the process is about to end, too.
+func within[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		value, err := read()
+		ended <- result{value, err}
+	}()
+	select {
+	case r := <-ended:
+		return r.value, r.err
+	case <-ctx.Done():
+		return *new(T), ctx.Err()
+	}
+}
+
+// CheckFile refuses what is no regular file, or has more than limit bytes. What the shell has put there for the command line, as
+// `<(command)` does, may be a pipe.
+func CheckFile(path string, limit int64) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case path == os.DevNull:
+		return nil
+	case info.Mode()&fs.ModeNamedPipe != 0 && strings.HasPrefix(path, "/dev/fd/"):
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("reading %q: it is no regular file", path)
+	case info.Size() > limit:
+		return tooLarge(path, limit)
+	}
+	return nil
+}
+
+func tooLarge(path string, limit int64) error {
+	return fmt.Errorf("reading %q: it has more than %d MiB, the most that is read of such a file", path, limit>>20)
+}
+
+// guard looks at the files that compose-go reads by itself, those of `include` and `extends`, before it does. As a ResourceLoader it
+// accepts only what must not be read, and says why.
+type guard struct {
+	bases []string // folders that a path may be relative to
+}
+
+var _ loader.ResourceLoader = (*guard)(nil)
+
+func (g *guard) Accept(path string) bool { return g.check(path) != nil }
+
+func (g *guard) Load(_ context.Context, path string) (string, error) { return "", g.check(path) }
+
+func (g *guard) Dir(path string) string { return filepath.Dir(path) }
+
+func (g *guard) check(path string) error {
+	for _, base := range g.bases {
+		file := path
+		if !filepath.IsAbs(path) {
+			file = filepath.Join(base, path)
+		}
+		err := CheckFile(file, composeLimit)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if info, stat := os.Stat(file); stat == nil && info.IsDir() {
+				continue // the project directory of an include
+			}
+			return err
+		}
+		if err == nil && filepath.Dir(file) != base && len(g.bases) < maxBases {
+			g.bases = append(g.bases, filepath.Dir(file)) // what it names may be relative to it
+		}
+	}
+	return nil
+}
+
+// maxBases bounds the folders that a guard knows.
+const maxBases = 64
+
+// checkEnvFiles looks at the services' env files and files of labels before compose-go reads them.
+func checkEnvFiles(files []types.ConfigFile, services types.Services) error {
+	for name, svc := range services {
+		for _, env := range svc.EnvFiles {
+			if err := CheckFile(env.Path, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return located(files, "services."+name+".env_file", err)
+			}
+		}
+		for _, labels := range svc.LabelFiles {
+			if err := CheckFile(labels, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return located(files, "services."+name+".label_file", err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkIncludes looks at the env files that a Compose file's `include` names, which compose-go reads at once.
+func checkIncludes(content []byte, dir string) error {
+	if !bytes.Contains(content, []byte("include")) {
+		return nil // parsing takes longer than all else here
+	}
+	var file struct {
+		Include []yaml.Node `yaml:"include"`
+	}
+	if yaml.Unmarshal(content, &file) != nil {
+		return nil // compose-go says what is wrong
+	}
+	for _, node := range file.Include {
+		var long struct {
+			EnvFile yaml.Node `yaml:"env_file"`
+		}
+		if node.Decode(&long) != nil {
+			continue
+		}
+		for _, value := range append(long.EnvFile.Content, &long.EnvFile) {
+			path := value.Value
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(dir, path)
+			}
+			if err := CheckFile(path, composeLimit); value.Value != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
