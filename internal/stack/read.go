@@ -30,7 +30,7 @@ const IgnoreLimit = 1 << 20
 // ReadFile reads a regular file of at most limit bytes. It returns when ctx ends, also while the file system does not answer.
 func ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 	return within(ctx, func() ([]byte, error) {
-		if err := CheckFile(path, limit); err != nil {
+		if err := CheckFile(path, limit); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe meanwhile
