@@ -76,7 +76,7 @@ func newImagesOf(a *app, verb, short string) *cobra.Command {
 			options := imageOptions()
 			options.Source, options.Pull = "auto", "missing"
 			if verb == "pull" {
-				options.Pull, options.Source = "always", "registry"
+				options.Pull, options.Source = images.PullAsked, "registry"
 			}
 			options.Rebuild = verb == "build"
 			if quiet {

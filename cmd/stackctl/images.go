@@ -89,7 +89,7 @@ func newImagesGetCmd(a *app, verb, short string) *cobra.Command {
 			options := imageOptions()
 			options.Source = source
 			if verb == "pull" {
-				options.Pull, options.Source = "always", "registry"
+				options.Pull, options.Source = images.PullAsked, "registry"
 			}
 			options.Rebuild = verb == "build"
 			return a.getImages(cmd.Context(), options)

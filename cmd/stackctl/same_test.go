@@ -30,7 +30,9 @@ services:
     ports: ["127.0.0.1:18000-18002:8000-8002", {target: 9000, published: "19000", host_ip: 127.0.0.1, protocol: udp}, "6390"]
     volumes:
       - data:/data
+      - data:/labelled:Z
       - ./file.txt:/etc/file.txt:ro
+      - ./file.txt:/etc/shared.txt:ro,z
       - {type: tmpfs, target: /scratch, tmpfs: {size: 1048576, mode: 0o1777}}
       - /anonymous
       - {type: bind, source: ., target: /here, read_only: true}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/mount"
@@ -20,6 +21,10 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 			if named, ok := r.stack.Project.Volumes[v.Source]; ok {
 				m.Source = named.Name
 			}
+			if selinux(v) != "" {
+				binds = append(binds, bindOf(m.Source, v))
+				continue
+			}
 			if v.Volume != nil {
 				m.VolumeOptions = &mount.VolumeOptions{NoCopy: v.Volume.NoCopy}
 			}
@@ -30,8 +35,11 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 		case types.VolumeTypeBind:
 			if v.Bind != nil && bool(v.Bind.CreateHostPath) {
 				// Only this older form makes the engine create the path on its host.
-				binds = append(binds, bindOf(v))
+				binds = append(binds, bindOf(v.Source, v))
 				continue
+			}
+			if selinux(v) != "" {
+				return nil, nil, fmt.Errorf("mounting %q in service %q: the engine labels a path for SELinux only where it may create it too; remove `selinux`, or `create_host_path: false`", v.Target, r.service.Name)
 			}
 		default:
 			return nil, nil, fmt.Errorf("mounting %q in service %q: type %q is not supported; use volume, bind or tmpfs", v.Target, r.service.Name, v.Type)
@@ -47,12 +55,31 @@ func (r replica) mounts() (mounts []mount.Mount, binds []string, err error) {
 	return mounts, binds, nil
 }
 
-func bindOf(v types.ServiceVolumeConfig) string {
-	bind := v.Source + ":" + v.Target
+// bindOf is the older form of a mount, the only one in which the engine takes a label for SELinux.
+func bindOf(source string, v types.ServiceVolumeConfig) string {
+	var options []string
 	if v.ReadOnly {
-		bind += ":ro"
+		options = append(options, "ro")
+	}
+	if label := selinux(v); label != "" {
+		options = append(options, label)
+	}
+	if v.Volume != nil && v.Volume.NoCopy {
+		options = append(options, "nocopy")
+	}
+	bind := source + ":" + v.Target
+	if len(options) > 0 {
+		bind += ":" + strings.Join(options, ",")
 	}
 	return bind
+}
+
+// selinux is z, for content that containers share, Z, for content of one alone, or "".
+func selinux(v types.ServiceVolumeConfig) string {
+	if v.Bind == nil {
+		return ""
+	}
+	return v.Bind.SELinux
 }
 
 // configFolders lists the directories that configs are written to and that have to be volumes for that: all of a read-only

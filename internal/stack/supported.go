@@ -36,7 +36,7 @@ var unsupportedPaths = []string{
 	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
 	"services.*.networks.*.priority", "services.*.networks.*.use_service_name_alias",
 	"services.*.volumes.[].image", "services.*.volumes.[].consistency", "services.*.volumes.[].volume.subpath",
-	"services.*.volumes.[].volume.labels", "services.*.volumes.[].bind.propagation", "services.*.volumes.[].bind.selinux",
+	"services.*.volumes.[].volume.labels", "services.*.volumes.[].bind.propagation",
 	"services.*.volumes.[].bind.recursive", "networks.*.ipam.options", "services.*.deploy.mode",
 	"secrets.*.external", "secrets.*.driver", "secrets.*.driver_opts", "secrets.*.template_driver", "secrets.*.content",
 	"configs.*.template_driver", "configs.*.external", "networks.*.enable_ipv6", "networks.*.enable_ipv4",

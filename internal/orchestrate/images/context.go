@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path/filepath"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -27,23 +26,18 @@ func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	if err != nil {
 		return res, work.failed(err)
 	}
-	dockerfile := section.Dockerfile
-	if dockerfile == "" {
-		dockerfile = "Dockerfile"
-	}
-	if section.DockerfileInline != "" || filepath.IsAbs(dockerfile) {
-		return res, work.failed(fmt.Errorf("building image %q: dockerfile_inline and absolute dockerfile paths are not supported; put the Dockerfile into %q", res.Ref, section.Context))
-	}
-	if err := stack.CheckFile(filepath.Join(section.Context, dockerfile), math.MaxInt64); err != nil {
+	dockerfile, err := findDockerfile(ctx, section)
+	if err != nil {
 		return res, work.failed(fmt.Errorf("building image %q: %w", res.Ref, err))
 	}
-	content, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: append(ignored, "!"+dockerfile)})
+	tarred, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: append(ignored, "!"+dockerfile.name)})
 	if err != nil {
 		return res, work.failed(fmt.Errorf("reading build context %q: %w", section.Context, err))
 	}
+	content := dockerfile.join(tarred)
 	defer content.Close()
 	return work.build(ctx, e, res, content, build.ImageBuildOptions{
-		Tags: append([]string{res.Ref}, section.Tags...), Dockerfile: filepath.ToSlash(dockerfile), BuildArgs: section.Args,
+		Tags: append([]string{res.Ref}, section.Tags...), Dockerfile: dockerfile.name, BuildArgs: section.Args,
 		Labels: section.Labels, Target: section.Target, NoCache: section.NoCache, PullParent: section.Pull, Platform: svc.Platform,
 	})
 }

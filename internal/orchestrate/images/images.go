@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
@@ -61,11 +62,13 @@ type Resolution struct {
 	Size    int64  // bytes
 	Origin  Origin
 	Volumes []string // where it declares volumes
+
+	tagged time.Time // when the engine got it last
 }
 
 // is completes a resolution by what the engine says of its image.
 func (r *Resolution) is(info image.InspectResponse) {
-	r.ID, r.Size = info.ID, info.Size
+	r.ID, r.Size, r.tagged = info.ID, info.Size, info.Metadata.LastTagTime
 	if info.Config != nil {
 		r.Volumes = slices.Sorted(maps.Keys(info.Config.Volumes))
 	}
@@ -74,7 +77,7 @@ func (r *Resolution) is(info image.InspectResponse) {
 // Options say how images are got.
 type Options struct {
 	Rebuild bool   // build even what is present
-	Pull    string // missing, always or never; "" is missing
+	Pull    string // missing, always, never or PullAsked; "" is missing
 	Source  string // auto, registry or host; "" is auto
 	// HostRoots are folders of unpacked packages that are searched for programs before the host itself.
 	HostRoots []string
@@ -111,17 +114,16 @@ func Wanted(s *stack.Stack, svc types.ServiceConfig) string {
 
 func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig, o Options) (Resolution, error) {
 	res := Resolution{Service: svc.Name, Wanted: svc.Image, Ref: svc.Image, Origin: OriginRegistry}
-	switch {
-	case stack.ServiceExtensionOf(svc).Build == "self":
+	switch by := builder(s, svc); {
+	case stack.ServiceExtensionOf(by).Build == "self":
 		res.Origin = OriginSelf
-		ref, err := selfRef(cmp.Or(svc.Image, svc.Name), o)
+		ref, err := selfRef(cmp.Or(by.Image, by.Name), o)
 		if err != nil {
 			return res, err
 		}
 		res.Ref = ref
-	case svc.Build != nil:
-		res.Origin = OriginBuild
-		res.Ref = cmp.Or(svc.Image, s.Project.Name+"-"+svc.Name)
+	case by.Build != nil:
+		res.Origin, res.Ref = OriginBuild, Wanted(s, by)
 	}
 	info, err := r.ImageInspect(ctx, res.Ref)
 	switch {
@@ -158,17 +160,23 @@ func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orche
 	if err != nil {
 		return nil, err
 	}
-	// Services that share an image share the work.
-	first := map[string]int{}
+	// Services that share an image share the work, and the one that wants most of it says what.
+	first, tasks := map[string]int{}, map[string]task{}
+	for i, res := range found {
+		wanted, err := taskOf(s.Project.Services[res.Service], res, o)
+		if err != nil {
+			return nil, fmt.Errorf("reading pull_policy of service %q: %w", res.Service, err)
+		}
+		if _, taken := first[res.key()]; !taken {
+			first[res.key()] = i
+		}
+		tasks[res.key()] = max(tasks[res.key()], wanted)
+	}
 	got, errs := make([]Resolution, len(found)), make([]error, len(found))
 	var group errgroup.Group
-	for i, res := range found {
-		if _, taken := first[res.key()]; taken {
-			continue
-		}
-		first[res.key()] = i
+	for key, i := range first {
 		group.Go(func() error {
-			got[i], errs[i] = ensure(ctx, e, s, res, o, sink)
+			got[i], errs[i] = ensure(ctx, e, s, found[i], tasks[key], o, sink)
 			return nil
 		})
 	}
@@ -186,37 +194,35 @@ func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orche
 // key is the same for services whose image is the same piece of work.
 func (r Resolution) key() string { return string(r.Origin) + " " + r.Ref }
 
-func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
-	svc := s.Project.Services[res.Service]
-	switch res.Origin {
-	case OriginSelf:
-		if res.ID == "" || o.Rebuild {
-			return buildSelf(ctx, e, s, res, o, sink)
-		}
-		return res, nil
-	case OriginBuild:
-		if res.ID == "" || o.Rebuild {
-			return buildContext(ctx, e, svc, res, sink)
-		}
+func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wanted task, o Options, sink orchestrate.Sink) (Resolution, error) {
+	svc := builder(s, s.Project.Services[res.Service])
+	present := res.ID != "" && wanted != taskRenew
+	switch {
+	case res.Origin == OriginSelf && !present:
+		return buildSelf(ctx, e, s, res, o, sink)
+	case res.Origin == OriginBuild && !present:
+		return buildContext(ctx, e, svc, res, sink)
+	case res.Origin == OriginSelf, res.Origin == OriginBuild:
 		return res, nil
 	}
-	return ensureForeign(ctx, e, svc, res, o, sink)
+	return ensureForeign(ctx, e, svc, res, wanted, o, sink)
 }
 
 // ensureForeign gets an image that somebody else makes: from a registry, or in its place from the host's programs.
-func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, wanted task, o Options, sink orchestrate.Sink) (Resolution, error) {
 	if o.Source == "host" {
 		if res.ID != "" && !o.Rebuild {
 			return res, nil
 		}
 		return makeFromHost(ctx, e, svc, res, o, sink)
 	}
-	policy := pullPolicy(svc, o)
-	if res.ID != "" && policy != types.PullPolicyAlways {
+	switch {
+	case res.ID != "" && wanted != taskRenew:
 		return res, nil
-	}
-	if policy == types.PullPolicyNever {
-		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.New("it is not present and the pull policy is never")}
+	case wanted == taskRefuse && o.Pull == PullAsked:
+		return res, nil // `pull` leaves alone what is not to be pulled
+	case wanted == taskRefuse:
+		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: fmt.Errorf("it is not present and the pull policy is %s", cmp.Or(svc.PullPolicy, o.Pull))}
 	}
 	pulled, pullErr := pull(ctx, e, res, svc.Platform, sink)
 	switch {
@@ -236,14 +242,6 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: errors.Join(pullErr, hostErr)}
 	}
 	return made, nil
-}
-
-// pullPolicy is what the flag says, else what the service says, else missing.
-func pullPolicy(svc types.ServiceConfig, o Options) string {
-	if o.Pull != "" && o.Pull != types.PullPolicyMissing {
-		return o.Pull
-	}
-	return cmp.Or(svc.PullPolicy, types.PullPolicyMissing)
 }
 
 func warn(sink orchestrate.Sink, res Resolution, text string) {
