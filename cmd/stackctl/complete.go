@@ -10,7 +10,7 @@ import (
 
 // completeServices offers the Compose file's services.
 func (a *app) completeServices(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
-	s, err := a.load(cmd.Context(), nil)
+	s, err := a.muted().read(cmd.Context(), nil)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -20,7 +20,7 @@ func (a *app) completeServices(cmd *cobra.Command, given []string, _ string) ([]
 // completeRunning offers the services that the project has containers of.
 func (a *app) completeRunning(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var names []string
-	project, err := a.projectName(cmd.Context())
+	project, err := a.muted().projectName(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -34,7 +34,10 @@ func addConfigLists(cmd *cobra.Command) *configLists {
 
 // configLists prints what was asked for; done says that something was.
 func (a *app) configLists(ctx context.Context, l *configLists) (done bool, err error) {
-	s, err := a.load(ctx, nil)
+	s, err := a.read(ctx, nil)
+	if err == nil && (l.quiet || l.hash != "") {
+		s, err = s.Select(ctx, nil)
+	}
 	if err != nil {
 		return false, err
 	}

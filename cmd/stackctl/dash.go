@@ -124,7 +124,7 @@ func (a *app) dash(ctx context.Context, o *dashOptions) error {
 	defer l.close()
 	src := l.sources()
 	if !o.readOnly {
-		src.Operator = &operator{a: a, live: l}
+		src.Operator = &operator{a: a.muted(), live: l}
 	}
 	return a.show(ctx, o, src)
 }

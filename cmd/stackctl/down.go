@@ -90,8 +90,12 @@ func (a *app) takeDown(ctx context.Context, eng *engine.Engine, project string, 
 	if err != nil {
 		return nil, err
 	}
-	if len(a.composeFiles()) > 0 && !o.removeOrphans {
-		s, err := a.load(ctx, nil)
+	embedded, err := a.embedded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !embedded && !o.removeOrphans {
+		s, err := a.read(ctx, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func newImagesCmd(a *app) *cobra.Command {
 }
 
 func (a *app) listImages(ctx context.Context, format string) error {
-	s, err := a.load(ctx, nil)
+	s, err := a.read(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -102,9 +102,9 @@ func newImagesGetCmd(a *app, verb, short string) *cobra.Command {
 }
 
 func (a *app) getImages(ctx context.Context, options images.Options, services ...string) error {
-	s, err := a.load(ctx, nil)
+	s, err := a.read(ctx, nil)
 	if err == nil {
-		s, err = s.Only(services)
+		s, err = s.Named(services)
 	}
 	if err != nil {
 		return err
@@ -138,7 +138,7 @@ func newImagesSaveCmd(a *app) *cobra.Command {
 }
 
 func (a *app) saveImages(ctx context.Context, name string) error {
-	s, err := a.load(ctx, nil)
+	s, err := a.read(ctx, nil)
 	if err != nil {
 		return err
 	}

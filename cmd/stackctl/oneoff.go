@@ -63,6 +63,7 @@ func newRunCmd(a *app) *cobra.Command {
 }
 
 func (a *app) run(ctx context.Context, o *runOptions) error {
+	o.services = []string{o.service} // and what it depends on; no other service takes part
 	s, eng, err := a.prepare(ctx, &o.upOptions)
 	if err != nil {
 		return err
@@ -97,12 +98,12 @@ func (a *app) createOneOff(ctx context.Context, eng *engine.Engine, s *stack.Sta
 	if err != nil {
 		return err
 	}
-	only, err := s.Only([]string{o.service})
+	only, err := s.Only(ctx, []string{o.service})
 	if err != nil {
 		return err
 	}
 	if !o.noDeps && len(dependencies) > 0 {
-		needed, err := s.Select(dependencies)
+		needed, err := s.Select(ctx, dependencies)
 		if err != nil {
 			return err
 		}

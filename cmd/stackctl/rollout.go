@@ -97,7 +97,7 @@ func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
 
 // rolling replaces the replicas of one service, under the project's lock, and reports how that went.
 func (a *app) rolling(ctx context.Context, o *rolloutOptions, verb string, carryOut func(*stack.Stack, *engine.Engine, renderer) (*orchestrate.Plan, error), begin time.Time) error {
-	whole, err := a.load(ctx, nil)
+	whole, err := a.read(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (o *rolloutOptions) desired(ctx context.Context, eng *engine.Engine, whole 
 		o.service = behind[0]
 	}
 	o.services = []string{o.service}
-	s, err := whole.Only(o.services)
+	s, err := whole.Only(ctx, o.services)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 	"stackctl.dev/stackctl/internal/orchestrate/images"
 	"stackctl.dev/stackctl/internal/stack"
+	"stackctl.dev/stackctl/internal/termtext"
 )
 
 // defaultProject is the project's name when neither a flag, a variable nor the Compose file says otherwise.
@@ -29,10 +31,11 @@ type app struct {
 	profiles []string
 	target   engine.Target
 	progress string
+	remarked *sync.Map // the parser's warnings that were told
 }
 
 func newRoot(s *streams) *cobra.Command {
-	a := &app{streams: s}
+	a := &app{streams: s, remarked: &sync.Map{}}
 	root := &cobra.Command{
 		Use:   "stackctl",
 		Short: "Run, watch and change a small stack on a Docker Engine",
@@ -82,11 +85,51 @@ func (a *app) connect(ctx context.Context) (*engine.Engine, error) {
 	return engine.Connect(ctx, a.target)
 }
 
-// load resolves the Compose files; extra variables win over the environment.
+// load resolves the Compose files, whole; extra variables win over the environment.
 func (a *app) load(ctx context.Context, extra map[string]string) (*stack.Stack, error) {
+	s, err := a.read(ctx, extra)
+	if err != nil {
+		return nil, err
+	}
+	s, err = s.Select(ctx, nil)
+	a.remark(s)
+	return s, err
+}
+
+// read parses the Compose files: enough to choose services, whose own files are read then.
+func (a *app) read(ctx context.Context, extra map[string]string) (*stack.Stack, error) {
+	options, err := a.composeOptions(extra)
+	if err != nil {
+		return nil, err
+	}
+	s, err := stack.Read(ctx, options)
+	a.remark(s)
+	return s, err
+}
+
+// remark tells each of the parser's warnings once, however often the files are read.
+func (a *app) remark(s *stack.Stack) {
+	if s == nil {
+		return
+	}
+	for _, warning := range s.Warnings {
+		if _, told := a.remarked.LoadOrStore(warning, true); !told {
+			a.tell("warning: " + termtext.Safe(warning))
+		}
+	}
+}
+
+// muted is the same without remarks: for completion, and for the dashboard, whose screen they would end up on.
+func (a *app) muted() *app {
+	quiet := *a
+	quiet.progress = "quiet"
+	return &quiet
+}
+
+func (a *app) composeOptions(extra map[string]string) (stack.Options, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil, fmt.Errorf("finding the current folder: %w", err)
+		return stack.Options{}, fmt.Errorf("finding the current folder: %w", err)
 	}
 	env := map[string]string{}
 	for _, entry := range os.Environ() {
@@ -94,20 +137,20 @@ func (a *app) load(ctx context.Context, extra map[string]string) (*stack.Stack, 
 			env[name] = value
 		}
 	}
-	for name, value := range extra {
-		env[name] = value
-	}
-	return stack.Load(ctx, stack.Options{
-		Files: a.composeFiles(), Default: assets.FS, WorkingDir: dir, ProjectName: a.explicitName(),
+	maps.Copy(env, extra)
+	return stack.Options{
+		Files: a.files, Default: assets.FS, WorkingDir: dir, ProjectName: a.explicitName(),
 		Environment: env, EnvFiles: a.envFiles, Profiles: a.profiles,
-	})
+	}, nil
 }
 
-func (a *app) composeFiles() []string {
-	if len(a.files) > 0 || os.Getenv("COMPOSE_FILE") == "" {
-		return a.files
+// embedded reports whether the user names no Compose file, in whatever way.
+func (a *app) embedded(ctx context.Context) (bool, error) {
+	options, err := a.composeOptions(nil)
+	if err == nil {
+		options, err = options.Located(ctx)
 	}
-	return filepath.SplitList(os.Getenv("COMPOSE_FILE"))
+	return len(options.Files) == 0, err
 }
 
 func (a *app) explicitName() string {
@@ -123,10 +166,10 @@ func (a *app) projectName(ctx context.Context) (string, error) {
 	if name := a.explicitName(); name != "" {
 		return name, stack.CheckProjectName(name)
 	}
-	if len(a.composeFiles()) == 0 {
-		return defaultProject, nil
+	if embedded, err := a.embedded(ctx); err != nil || embedded {
+		return defaultProject, err
 	}
-	s, err := a.load(ctx, nil)
+	s, err := a.read(ctx, nil)
 	if err != nil {
 		return "", err
 	}

@@ -107,7 +107,7 @@ func (a *app) scaleCommand(ctx context.Context, o *scaleOptions) error {
 // nothing was done.
 func (a *app) scale(ctx context.Context, eng *engine.Engine, o *scaleOptions, show renderer) (*stack.Stack, *orchestrate.Plan, error) {
 	begin := time.Now()
-	whole, err := a.load(ctx, nil)
+	whole, err := a.read(ctx, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +124,7 @@ func (a *app) scale(ctx context.Context, eng *engine.Engine, o *scaleOptions, sh
 		return nil, nil, err
 	}
 	o.services = slices.Sorted(maps.Keys(o.replicas))
-	s, err := whole.Only(o.services)
+	s, err := whole.Only(ctx, o.services)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -158,8 +158,8 @@ func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *e
 	var loading, connecting, digesting error
 	var group sync.WaitGroup
 	group.Go(func() {
-		if s, loading = a.load(ctx, o.variables()); loading == nil {
-			s, loading = o.choose(s)
+		if s, loading = a.read(ctx, o.variables()); loading == nil {
+			s, loading = o.choose(ctx, s)
 		}
 	})
 	group.Go(func() { eng, connecting = a.connect(ctx) })
@@ -175,7 +175,7 @@ func (a *app) prepare(ctx context.Context, o *upOptions) (s *stack.Stack, eng *e
 }
 
 // choose keeps the services that were named, with as many replicas as --scale says.
-func (o *upOptions) choose(s *stack.Stack) (*stack.Stack, error) {
+func (o *upOptions) choose(ctx context.Context, s *stack.Stack) (*stack.Stack, error) {
 	replicas, err := parseReplicas(o.scale)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (o *upOptions) choose(s *stack.Stack) (*stack.Stack, error) {
 	if o.noDeps {
 		choose = s.Only
 	}
-	if s, err = choose(o.services); err != nil {
+	if s, err = choose(ctx, o.services); err != nil {
 		return nil, err
 	}
 	for service, n := range replicas {

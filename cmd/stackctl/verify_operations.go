@@ -40,7 +40,7 @@ var operations = map[string]func(context.Context, *verified) error{
 
 // behind is the service behind nginx, and how many replicas it has.
 func (v *verified) behind(ctx context.Context) (service string, replicas int, err error) {
-	s, err := v.load(ctx, nil)
+	s, err := v.read(ctx, nil)
 	if err != nil {
 		return "", 0, err
 	}

@@ -407,7 +407,7 @@ func TestPlanIsPure(t *testing.T) {
 func TestSelectedServicesLeaveTheOthersAlone(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	w.up()
-	selected, err := embedded(t, "services: {web: {mem_limit: 256m}, nginx: {mem_limit: 256m}}").Select([]string{"web"})
+	selected, err := embedded(t, "services: {web: {mem_limit: 256m}, nginx: {mem_limit: 256m}}").Select(t.Context(), []string{"web"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,10 +501,10 @@ func TestChangedVolumeIsNotThrownAway(t *testing.T) {
 }
 
 func TestExternalObjects(t *testing.T) {
-	const file = "services: {a: {image: a, networks: [n], volumes: ['v:/data']}}\n"
+	const file = "services: {a: {image: a, networks: [n], volumes: ['vol:/data']}}\n"
 	for _, test := range []struct{ name, compose, want string }{
-		{"network", file + "networks: {n: {external: true, name: office}}\nvolumes: {v: {}}\n", "finding external network \"office\": it does not exist; create it with `docker network create office`"},
-		{"volume", file + "networks: {n: {}}\nvolumes: {v: {external: true, name: archive}}\n", "finding external volume \"archive\": it does not exist; create it with `docker volume create archive`"},
+		{"network", file + "networks: {n: {external: true, name: office}}\nvolumes: {vol: {}}\n", "finding external network \"office\": it does not exist; create it with `docker network create office`"},
+		{"volume", file + "networks: {n: {}}\nvolumes: {vol: {external: true, name: archive}}\n", "finding external volume \"archive\": it does not exist; create it with `docker volume create archive`"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, compose(t, test.compose))

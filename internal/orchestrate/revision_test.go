@@ -24,7 +24,7 @@ func (w *world) back(number int) error {
 	}
 	w.check(revision.Load(w.Context(), w))
 	images := map[string]orchestrate.Image{"web": {Ref: revision.Image, ID: revision.ImageID}}
-	only, err := w.stack.Only([]string{"web"})
+	only, err := w.stack.Only(w.Context(), []string{"web"})
 	w.check(err)
 	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{"web": &revision}}, nil)
 	return err

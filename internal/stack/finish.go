@@ -13,60 +13,26 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 )
 
-// finish decodes our extensions, brings the configs' contents in, and checks what Compose's schema cannot.
-func (s *Stack) finish(ctx context.Context, o Options, files []types.ConfigFile) error {
+// finish decodes our extensions, and checks what Compose's schema cannot.
+func (s *Stack) finish(ctx context.Context) error {
 	if raw, ok := s.Project.Extensions[extensionKey]; ok {
 		if err := decode(raw, &s.Extension); err != nil {
-			return located(files, extensionKey, err)
+			return located(s.files, extensionKey, err)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Project.Services)) {
-		svc := s.Project.Services[name]
-		if err := decodeServiceExtension(&svc); err != nil {
-			return located(files, "services."+name+"."+extensionKey, err)
-		}
-		s.Project.Services[name] = svc
-	}
-	for name, config := range s.Project.Configs {
-		if config.File == "" {
-			continue
-		}
-		content, err := s.readConfig(ctx, o, config.File)
-		if err != nil {
-			return located(files, "configs."+name, fmt.Errorf("reading config %q: %w", name, err))
-		}
-		config.Content, config.File = string(content), ""
-		s.Project.Configs[name] = config
-	}
-	if err := s.readSecrets(ctx, o, files); err != nil {
-		return err
-	}
-	return s.checkExtension(files)
-}
-
-// readSecrets reads the secrets that services use, from files and variables.
-func (s *Stack) readSecrets(ctx context.Context, o Options, files []types.ConfigFile) error {
-	s.Secrets = map[string]string{}
-	for _, svc := range s.Project.Services {
-		for _, ref := range svc.Secrets {
-			secret := s.Project.Secrets[ref.Source]
-			switch {
-			case secret.Environment != "":
-				value, ok := s.Project.Environment[secret.Environment]
-				if !ok {
-					return located(files, "secrets."+ref.Source, fmt.Errorf("reading secret %q: the variable %s is not set", ref.Source, secret.Environment))
-				}
-				s.Secrets[ref.Source] = value
-			default:
-				content, err := s.readConfig(ctx, o, secret.File)
-				if err != nil {
-					return located(files, "secrets."+ref.Source, fmt.Errorf("reading secret %q: %w", ref.Source, err))
-				}
-				s.Secrets[ref.Source] = string(content)
+	for _, services := range []types.Services{s.Project.Services, s.Project.DisabledServices} {
+		for _, name := range slices.Sorted(maps.Keys(services)) {
+			svc := services[name]
+			if err := decodeServiceExtension(&svc); err != nil {
+				return located(s.files, "services."+name+"."+extensionKey, err)
+			}
+			services[name] = svc
+			if config, ok := s.Upstreams(svc); ok {
+				_ = s.readContent(ctx, config) // it says which services stand behind; where it can't be read, who needs it says so
 			}
 		}
 	}
-	return nil
+	return s.checkExtension(s.files)
 }
 
 // decodeServiceExtension replaces the raw map by a ServiceExtension.
@@ -99,7 +65,7 @@ func decode(raw, into any) error {
 	return nil
 }
 
-func (s *Stack) readConfig(ctx context.Context, o Options, path string) ([]byte, error) {
+func (s *Stack) readConfig(ctx context.Context, path string) ([]byte, error) {
 	if !s.Embedded {
 		return ReadFile(ctx, path, configLimit)
 	}
@@ -107,7 +73,7 @@ func (s *Stack) readConfig(ctx context.Context, o Options, path string) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	return fs.ReadFile(o.Default, filepath.ToSlash(name))
+	return fs.ReadFile(s.options.Default, filepath.ToSlash(name))
 }
 
 // checkExtension makes sure that what `x-stackctl` refers to is there.

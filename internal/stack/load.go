@@ -2,35 +2,33 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Options say which Compose files make the stack, and with what around them.
 type Options struct {
-	// Files are the user's Compose files, later ones merged over earlier ones; none means Default.
+	// Files are the user's Compose files, later ones merged over earlier ones; none means those of COMPOSE_FILE, and without it
+	// Default.
 	Files []string
 	// Default is the embedded stack: compose.yaml and the files that it names.
 	Default fs.FS
 	// WorkingDir is what relative paths are relative to when Files is empty; else it is the first file's folder.
 	WorkingDir string
-	// ProjectName overrides the file's `name`.
+	// ProjectName overrides COMPOSE_PROJECT_NAME and the file's `name`.
 	ProjectName string
-	// Environment is what `${VARIABLE}` reads; it wins over EnvFiles.
+	// Environment is what `${VARIABLE}` reads; it wins over EnvFiles. The variables that docker compose reads are in it too.
 	Environment map[string]string
-	// EnvFiles are read in order; none means `.env` in the working directory, if it is there.
+	// EnvFiles are read in order; none means those of COMPOSE_ENV_FILES, and without it `.env` beside the first Compose file, if
+	// it is there.
 	EnvFiles []string
-	// Profiles are the profiles to enable.
+	// Profiles are the profiles to enable; none means those of COMPOSE_PROFILES.
 	Profiles []string
 }
 
@@ -42,21 +40,31 @@ var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
 // Load resolves the Compose files. Its errors name the file, the line where it is known, and the key.
 func Load(ctx context.Context, o Options) (*Stack, error) {
+	s, err := Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.Select(ctx, nil)
+}
+
+// Read parses the Compose files alone: what they name beside themselves (env files, configs, secrets) is read by Select and Only,
+// for the services that are chosen.
+func Read(ctx context.Context, o Options) (*Stack, error) {
 	if err := CheckProjectName(o.ProjectName); o.ProjectName != "" && err != nil {
+		return nil, err
+	}
+	o, env, err := o.surroundings(ctx)
+	if err != nil {
 		return nil, err
 	}
 	files, workingDir, err := readFiles(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	env, err := environment(o, workingDir)
-	if err != nil {
-		return nil, err
-	}
 	details := types.ConfigDetails{WorkingDir: workingDir, ConfigFiles: files, Environment: env}
 	var unsupported []loader.UnsupportedAttribute
-	project, err := loadProject(ctx, details, func(lo *loader.Options) {
-		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // once their files have been looked at
+	resolve := func(lo *loader.Options) {
+		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // once the services are chosen
 		lo.ResourceLoaders = append(lo.ResourceLoaders, &guard{bases: []string{workingDir}})
 		lo.SetProjectName(defaultName(o, workingDir), o.ProjectName != "")
 		lo.Profiles = profiles(o.Profiles, env)
@@ -64,7 +72,8 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 		// Compiling the specification's JSON schema takes longer than all else; a test validates the embedded file.
 		lo.SkipValidation = len(o.Files) == 0
 		loader.WithSupportedAttributes(supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
-	})
+	}
+	project, warnings, err := parsed(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, resolve) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -74,21 +83,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 	if len(unsupported) > 0 {
 		return nil, unsupportedError(files, unsupported)
 	}
-	// Docker compose hashes what env_file brings in, not where it came from.
-	if err := checkEnvFiles(files, project.Services); err != nil {
-		return nil, err
-	}
-	project, err = within(ctx, func() (*types.Project, error) {
-		resolved, err := project.WithServicesEnvironmentResolved(true)
-		if err != nil {
-			return nil, err
-		}
-		return resolved.WithServicesLabelsResolved(false)
-	})
-	if err != nil {
-		return nil, explain(files, err)
-	}
-	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir)}
+	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir), Warnings: warnings, options: o, files: files}
 	if s.Embedded {
 		s.Context = o.Default
 	} else {
@@ -96,7 +91,7 @@ func Load(ctx context.Context, o Options) (*Stack, error) {
 			project.ComposeFiles = append(project.ComposeFiles, file.Filename)
 		}
 	}
-	return s, s.finish(ctx, o, files)
+	return s, s.finish(ctx)
 }
 
 // CheckProjectName says what is wrong with a project name, or nil.
@@ -109,11 +104,6 @@ func CheckProjectName(name string) error {
 		hint = fmt.Sprintf("; for example %q", better)
 	}
 	return fmt.Errorf("checking project name %q: use lower-case letters, digits, - and _, beginning with a letter or digit%s", name, hint)
-}
-
-// loadProject resolves the files; those that compose-go reads by itself may be on a file system that does not answer.
-func loadProject(ctx context.Context, details types.ConfigDetails, options func(*loader.Options)) (*types.Project, error) {
-	return within(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, options) })
 }
 
 func readFiles(ctx context.Context, o Options) (files []types.ConfigFile, workingDir string, err error) {
@@ -139,35 +129,6 @@ func readFiles(ctx context.Context, o Options) (files []types.ConfigFile, workin
 		files = append(files, types.ConfigFile{Filename: abs, Content: content})
 	}
 	return files, filepath.Dir(files[0].Filename), nil
-}
-
-// environment merges the env files under the given environment.
-func environment(o Options, workingDir string) (types.Mapping, error) {
-	names := o.EnvFiles
-	if len(names) == 0 {
-		standard := filepath.Join(workingDir, ".env")
-		if _, err := os.Stat(standard); err == nil && len(o.Files) > 0 {
-			names = []string{standard}
-		}
-	}
-	for _, name := range names {
-		if err := CheckFile(name, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("reading env file: %w", err)
-		}
-	}
-	env, err := dotenv.GetEnvFromFile(o.Environment, names)
-	if err != nil {
-		return nil, fmt.Errorf("reading env file: %w", err)
-	}
-	maps.Copy(env, o.Environment)
-	return env, nil
-}
-
-func profiles(flags []string, env types.Mapping) []string {
-	if len(flags) > 0 || env["COMPOSE_PROFILES"] == "" {
-		return flags
-	}
-	return strings.Split(env["COMPOSE_PROFILES"], ",")
 }
 
 // defaultName is the project's name when neither a flag nor the file gives one: the folder's, as Compose has it.

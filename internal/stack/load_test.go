@@ -95,7 +95,7 @@ func TestErrorsNameFileLineAndKey(t *testing.T) {
 		{"unsupported top level", "services:\n  web: {image: a}\nmodels:\n  m: {model: x}\n", `key "models`},
 		{"wrong type", "services:\n  web:\n    image: a\n    ports: 12\n", `compose.yaml:4: key "services.web.ports"`},
 		{"unknown dependency", "services:\n  web:\n    image: a\n    depends_on: [db]\n", `"db"`},
-		{"missing config file", "services:\n  web: {image: a}\nconfigs:\n  c: {file: ./none}\n", `compose.yaml:4: key "configs.c"`},
+		{"missing config file", "services:\n  web: {image: a, configs: [c]}\nconfigs:\n  c: {file: ./none}\n", `compose.yaml:4: key "configs.c"`},
 		{"our extension misspelt", "x-stackctl:\n  redy: {}\nservices:\n  web: {image: a}\n", `compose.yaml:1: key "x-stackctl"`},
 		{"our extension of a service", "services:\n  web:\n    image: a\n    x-stackctl: {bild: self}\n", `compose.yaml:4: key "services.web.x-stackctl"`},
 		{"ready names no service", "x-stackctl:\n  ready: {service: x, port: 1, path: /}\nservices:\n  web: {image: a}\n", `compose.yaml:2: key "x-stackctl.ready": finding service "x"`},

@@ -149,7 +149,7 @@ func TestSelect(t *testing.T) {
 		{[]string{"web"}, []string{"redis", "web"}, false},
 		{[]string{"redis"}, []string{"redis"}, false},
 	} {
-		selected, err := s.Select(test.services)
+		selected, err := s.Select(t.Context(), test.services)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestSelect(t *testing.T) {
 	if s.Extension.Ready == nil || len(s.Project.Services) != 3 {
 		t.Error("Select changed the stack that it selects from")
 	}
-	if _, err := s.Select([]string{"wbe"}); err == nil || err.Error() != `finding service "wbe": the Compose file has [nginx redis web]` {
+	if _, err := s.Select(t.Context(), []string{"wbe"}); err == nil || err.Error() != `finding service "wbe": the Compose file has [nginx redis web]` {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -194,7 +194,7 @@ func TestUpstreamsImplyNginxsReloadSignal(t *testing.T) {
 
 func TestConfigContents(t *testing.T) {
 	dir := folder(t, map[string]string{
-		"compose.yaml": "services: {a: {image: a}}\nconfigs: {file: {file: ./x.conf}, text: {content: 'v=${V}'}}\n", "x.conf": "$keep ${as} it is\n",
+		"compose.yaml": "services: {a: {image: a, configs: [file, text]}}\nconfigs: {file: {file: ./x.conf}, text: {content: 'v=${V}'}}\n", "x.conf": "$keep ${as} it is\n",
 	})
 	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p", Environment: map[string]string{"V": "1"}})
 	if err != nil {

@@ -21,7 +21,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	const service = "services: {a: {image: i}}\n"
 	for place, text := range map[string]string{
 		"file":               "",
-		"configs":            "configs: {c: {file: BAD}}\n" + service,
+		"configs":            "configs: {c: {file: BAD}}\nservices: {a: {image: i, configs: [c]}}\n",
 		"secrets":            "secrets: {s: {file: BAD}}\nservices: {a: {image: i, secrets: [s]}}\n",
 		"env_file":           "services: {a: {image: i, env_file: BAD}}\n",
 		"env_file, optional": "services: {a: {image: i, env_file: [{path: BAD, required: false}]}}\n",

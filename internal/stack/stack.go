@@ -24,6 +24,11 @@ type Stack struct {
 	Context fs.FS
 	// Embedded says that the Compose file is the one inside stackctl.
 	Embedded bool
+	// Warnings are what the parser remarks, such as a variable that is not set.
+	Warnings []string
+
+	options Options
+	files   []types.ConfigFile // as they are written, to say where a key stands
 }
 
 // Extension is what stands under the top-level `x-stackctl` of a Compose file.
@@ -102,38 +107,6 @@ func (s *Stack) Together() bool { return s.Extension.Start == "together" }
 func (s *Stack) Upstreams(svc types.ServiceConfig) (config string, ok bool) {
 	name := ServiceExtensionOf(svc).Upstreams
 	return name, name != ""
-}
-
-// Select keeps the named services and what they depend on; no names keep all.
-func (s *Stack) Select(services []string) (*Stack, error) {
-	return s.choose(services, types.IncludeDependencies)
-}
-
-// Only keeps the named services, and not what they depend on; no names keep all.
-func (s *Stack) Only(services []string) (*Stack, error) {
-	return s.choose(services, types.IgnoreDependencies)
-}
-
-func (s *Stack) choose(services []string, dependencies types.DependencyOption) (*Stack, error) {
-	if len(services) == 0 {
-		return s, nil
-	}
-	for _, name := range services {
-		if _, ok := s.Project.Services[name]; !ok {
-			return nil, fmt.Errorf("finding service %q: the Compose file has %v", name, s.Project.ServiceNames())
-		}
-	}
-	project, err := s.Project.WithSelectedServices(services, dependencies)
-	if err != nil {
-		return nil, fmt.Errorf("selecting services %v: %w", services, err)
-	}
-	selected := *s
-	selected.Project = project
-	// A ready probe through a tier that is not part of the selection would never answer.
-	if r := s.Extension.Ready; r != nil && !slices.Contains(project.ServiceNames(), r.Service) {
-		selected.Extension.Ready = nil
-	}
-	return &selected, nil
 }
 
 // Scale sets how many replicas a service shall have, whatever its file says.
