@@ -2,6 +2,7 @@ package orchestrate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -80,6 +81,17 @@ func (p *Plan) Objects(verb string) []string {
 func (p *Plan) add(service string, action Action, cause string, after ...int) int {
 	p.Ops = append(p.Ops, Op{Action: action, Cause: cause, After: after, Service: service})
 	return len(p.Ops) - 1
+}
+
+// last leaves out the steps that another one of them awaits.
+func (p *Plan) last(steps []int) []int {
+	awaited := map[int]bool{}
+	for _, i := range slices.Backward(steps) {
+		for _, before := range p.Ops[i].After {
+			awaited[before] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(steps), func(i int) bool { return awaited[i] })
 }
 
 // String prints a step a line: number, what, object, cause, and what it waits for.

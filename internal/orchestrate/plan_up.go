@@ -71,6 +71,7 @@ type planner struct {
 	readyOps   map[string]int              // by container name
 	keepOps    map[string]int              // by container ID: the step that keeps its revision
 	stopOps    map[string]int              // by container ID: of those that are replaced
+	dropped    []Revision                  // those that are kept no longer
 }
 
 // PlanUp compares the desired state with the observed one and lists what has to be done. It is pure.
@@ -113,6 +114,7 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 	}
 	p.planLeavers(order)
 	p.planRenames(order)
+	p.planDrops()
 	return p.plan, p.changes(known)
 }
 

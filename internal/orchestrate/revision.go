@@ -126,7 +126,7 @@ func (a keepRevision) apply(ctx context.Context, w Writer) error {
 
 func (a keepRevision) undo() []Action { return []Action{removeContainer{Name: a.Name, ID: a.Name}} }
 
-// planRevisions keeps the revision of each service that gets another one, and drops the oldest.
+// planRevisions keeps the revision of each service that gets another one; see planDrops for the oldest.
 func (p *planner) planRevisions(services []string) error {
 	for _, name := range services {
 		for _, d := range p.decisions[name] {
@@ -161,7 +161,21 @@ func (p *planner) keepRevision(d decision) {
 	op := p.plan.add(service, keepRevision{Project: p.stack.Project.Name, Of: d.old.ID, Name: name, Number: number}, "'stackctl rollback' goes back to it")
 	p.keepOps[d.old.ID] = op
 	for _, r := range append(dropped, others[:max(0, len(others)-maxRevisions+1)]...) {
-		p.plan.add(service, dropRevision{Name: r.Name}, fmt.Sprintf("%d newer ones are kept", maxRevisions), op)
+		p.dropped = append(p.dropped, r)
+	}
+}
+
+// planDrops drops revisions when all that was planned for their service has succeeded: a change that fails goes back, and
+// has taken nothing away by then.
+func (p *planner) planDrops() {
+	for _, r := range p.dropped {
+		var after []int
+		for i, op := range p.plan.Ops {
+			if _, drops := op.Action.(dropRevision); op.Service == r.Service && !drops {
+				after = append(after, i)
+			}
+		}
+		p.plan.add(r.Service, dropRevision{Name: r.Name}, fmt.Sprintf("%d newer ones are kept", maxRevisions), p.plan.last(after)...)
 	}
 }
 
