@@ -38,7 +38,7 @@ func newDownCmd(a *app) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&o.volumes, "volumes", "v", false, "remove the volumes too: shows what is lost, and asks on a terminal")
+	flags.BoolVarP(&o.volumes, "volumes", "v", false, "remove the volumes too: shows what is lost, and asks; without a terminal, the embedded stack needs --yes")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "with --file: also remove containers of services that the file does not have")
 	flags.StringVar(&o.images, "rmi", "", "remove images too: local (those built without a name of their own) or all")

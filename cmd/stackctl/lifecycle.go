@@ -158,6 +158,11 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 			return err
 		}
 	}
+	if verb == "rm" && o.Volumes && !isTerminal(a.In) {
+		if err := a.agree(ctx, "Remove their anonymous volumes for good?", o.yes); err != nil {
+			return err
+		}
+	}
 	show, err := a.newRenderer()
 	if err != nil {
 		return err

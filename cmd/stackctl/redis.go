@@ -208,15 +208,19 @@ func (a *app) repeat(ctx context.Context, session *console.Session, o *redisOpti
 	return nil
 }
 
-// mayRun asks before what takes all data or Redis itself away, where there is a terminal: scripts are not asked.
+// mayRun asks before what takes all data or Redis itself away, or needs --yes where there is no terminal.
 func (a *app) mayRun(ctx context.Context, session *console.Session, o *redisOptions, args []string) (bool, error) {
 	switch strings.ToUpper(args[0]) {
 	case "FLUSHALL", "FLUSHDB", "SHUTDOWN":
 	default:
 		return true, nil
 	}
-	if o.yes || o.stdin || !isTerminal(a.In) {
+	if o.yes || o.stdin {
 		return true, nil
+	}
+	if !isTerminal(a.In) {
+		err := a.agree(ctx, "", false)
+		return err == nil, err
 	}
 	for _, line := range session.Describe(ctx, args) {
 		a.tell("  " + safeText(line))

@@ -231,14 +231,7 @@ func (a *app) confirmLoss(ctx context.Context, eng *engine.Engine, project strin
 	}
 	a.tell("removing volumes: " + strings.Join(volumes, ", "))
 	a.tell("  " + a.lossOf(ctx, eng, project))
-	if yes || !isTerminal(a.In) {
-		return nil
-	}
-	ok, err := a.ask(ctx, "Remove them for good?")
-	if err == nil && !ok {
-		return errSilent
-	}
-	return err
+	return a.agree(ctx, "Remove them for good?", yes)
 }
 
 // lossOf puts into words what Redis holds; Redis need not be reachable.
