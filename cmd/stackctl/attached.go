@@ -58,7 +58,7 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx)) // what containers print while they stop, too
 	defer stopReading()
 	printed := make(chan struct{})
-	printer := &linePrinter{out: newBuffered(a.Out, true), colour: colour(a.Out), pattern: everything}
+	printer := &linePrinter{out: newBuffered(raw(a.Out), true), colour: colour(a.Out), pattern: everything}
 	follower := eng.Follow()
 	defer follower.Close()
 	go func() { // ends with reading

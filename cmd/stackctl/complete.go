@@ -2,10 +2,12 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/termtext"
 )
 
 // completeServices offers the Compose file's services.
@@ -41,6 +43,9 @@ func (a *app) completeRunning(cmd *cobra.Command, given []string, _ string) ([]s
 	return without(names, given), cobra.ShellCompDirectiveNoFileComp
 }
 
+// without leaves out what was given already, and names that a shell cannot take as one harmless word.
 func without(names, given []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(given, name) })
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.Contains(given, name) || name != termtext.Safe(name) || strings.ContainsAny(name, " \t\n")
+	})
 }

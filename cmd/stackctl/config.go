@@ -9,7 +9,10 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"go.yaml.in/yaml/v4"
+
 	"stackctl.dev/stackctl/internal/orchestrate/images"
+	"stackctl.dev/stackctl/internal/termtext"
 )
 
 func newConfigCmd(a *app) *cobra.Command {
@@ -68,7 +71,7 @@ func (a *app) config(ctx context.Context, format string, resolve bool) error {
 		return fmt.Errorf("printing the Compose file: %w", err)
 	}
 	// Variables are resolved already: a dollar sign that is left is meant, and a reader must not resolve it again.
-	_, err = a.Out.Write(bytes.ReplaceAll(data, []byte("$"), []byte("$$")))
+	_, err = termtext.JSON(a.Out).Write(bytes.ReplaceAll(data, []byte("$"), []byte("$$")))
 	return err
 }
 
@@ -77,5 +80,24 @@ func marshal(project *types.Project, format string) ([]byte, error) {
 		data, err := project.MarshalJSON()
 		return append(data, '\n'), err
 	}
-	return project.MarshalYAML()
+	data, err := project.MarshalYAML()
+	if err != nil || termtext.SafeLines(string(data)) == string(data) {
+		return data, err
+	}
+	// Only in double quotes can YAML have an escape for what must not reach a terminal.
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, err
+	}
+	quoteUnsafe(&document)
+	return yaml.Marshal(&document)
+}
+
+func quoteUnsafe(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && termtext.SafeLines(node.Value) != node.Value {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range node.Content {
+		quoteUnsafe(child)
+	}
 }

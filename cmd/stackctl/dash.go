@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -149,7 +148,7 @@ func (a *app) show(ctx context.Context, o *dashOptions, src tui.Sources) error {
 	// When the terminal goes away there is nobody left to show anything to.
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
 	defer stop()
-	return tui.Run(ctx, tui.Terminal{In: a.In, Out: a.Out}, src, options)
+	return tui.Run(ctx, tui.Terminal{In: a.In, Out: raw(a.Out)}, src, options)
 }
 
 func (a *app) showOnce(ctx context.Context, o *dashOptions, options tui.Options, src tui.Sources) error {
@@ -166,12 +165,12 @@ func (a *app) showOnce(ctx context.Context, o *dashOptions, options tui.Options,
 		return err
 	}
 	if o.format == "json" {
-		return json.NewEncoder(a.Out).Encode(data)
+		return newJSON(a.Out).Encode(data)
 	}
 	if !isTerminal(a.Out) {
 		frame = ansi.Strip(frame)
 	}
-	_, err = fmt.Fprintln(colorprofile.NewWriter(a.Out, os.Environ()), frame)
+	_, err = fmt.Fprintln(colorprofile.NewWriter(raw(a.Out), os.Environ()), frame)
 	return err
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -38,7 +37,7 @@ func (a *app) doctor(ctx context.Context, format string) error {
 	}
 	report := a.printCheck
 	if format == "json" {
-		encoder := json.NewEncoder(a.Out)
+		encoder := newJSON(a.Out)
 		report = func(c doctor.Check) { _ = encoder.Encode(c) }
 	}
 	broken, err := doctor.Run(ctx, doctor.Examination{Stack: s, Target: a.target, Images: imageOptions()}, report)
@@ -61,7 +60,7 @@ func (a *app) printCheck(c doctor.Check) {
 	if c.Latency > 0 {
 		latency = fmt.Sprintf(" (%s)", c.Latency.Round(10*time.Microsecond))
 	}
-	fmt.Fprintf(a.Out, "%s %s: %s%s\n", sign, termtext.Safe(c.Name), termtext.Safe(c.Detail), latency)
+	fmt.Fprintf(raw(a.Out), "%s %s: %s%s\n", sign, termtext.Safe(c.Name), termtext.Safe(c.Detail), latency)
 	if c.Next != "" {
 		fmt.Fprintf(a.Out, "         next: %s\n", c.Next)
 	}

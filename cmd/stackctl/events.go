@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,7 +89,7 @@ func (a *app) printEvent(m events.Message, asJSON bool) {
 	}
 	service := m.Actor.Attributes[orchestrate.LabelService]
 	if asJSON {
-		_ = json.NewEncoder(a.Out).Encode(map[string]any{
+		_ = newJSON(a.Out).Encode(map[string]any{
 			"time": at.Format(time.RFC3339Nano), "type": "container", "service": service, "id": m.Actor.ID, "action": m.Action, "attributes": attributes,
 		})
 		return
@@ -99,5 +98,5 @@ func (a *app) printEvent(m events.Message, asJSON bool) {
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		parts = append(parts, name+"="+attributes[name])
 	}
-	fmt.Fprintf(a.Out, "%s container %s %s (%s)\n", at.Format("2006-01-02 15:04:05.000000"), termtext.Safe(string(m.Action)), m.Actor.ID, termtext.Safe(strings.Join(parts, ", ")))
+	fmt.Fprintf(a.Out, "%s container %s %s (%s)\n", at.Format("2006-01-02 15:04:05.000000"), termtext.Safe(string(m.Action)), termtext.Safe(m.Actor.ID), termtext.Safe(strings.Join(parts, ", ")))
 }

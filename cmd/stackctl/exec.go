@@ -57,7 +57,7 @@ func (a *app) exec(ctx context.Context, o *execOptions) error {
 	if err != nil {
 		return err
 	}
-	x := engine.Exec{Command: o.command, Env: o.env, User: o.user, WorkingDir: o.workdir, In: a.In, Out: a.Out, Err: a.Err}
+	x := engine.Exec{Command: o.command, Env: o.env, User: o.user, WorkingDir: o.workdir, In: a.In, Out: raw(a.Out), Err: raw(a.Err)}
 	if o.detach {
 		return eng.ExecDetached(ctx, id, x)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -26,7 +25,7 @@ func (a *app) printFailure(ctx context.Context, eng *engine.Engine, s *stack.Sta
 	}
 	for _, card := range cards {
 		if a.progress == "json" {
-			_ = json.NewEncoder(a.Err).Encode(struct {
+			_ = newJSON(a.Err).Encode(struct {
 				Kind string `json:"kind"`
 				orchestrate.Card
 			}{"card", card})
@@ -46,8 +45,8 @@ func (a *app) tell(text string) {
 	switch a.progress {
 	case "quiet":
 	case "json":
-		_ = json.NewEncoder(a.Err).Encode(map[string]string{"kind": "message", "detail": text})
+		_ = newJSON(a.Err).Encode(map[string]string{"kind": "message", "detail": text})
 	default:
-		fmt.Fprintln(a.Err, text)
+		fmt.Fprintln(a.Err, termtext.Safe(text))
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -53,7 +52,7 @@ func (a *app) history(ctx context.Context, format string, revisions bool) error 
 	}
 	table := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', 0)
 	defer func() { _ = table.Flush() }()
-	out := json.NewEncoder(a.Out)
+	out := newJSON(a.Out)
 	if revisions {
 		if format == "table" {
 			fmt.Fprintln(table, "SERVICE\tREVISION\tREPLACED\tIMAGE")

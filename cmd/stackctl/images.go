@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,7 @@ func (a *app) listImages(ctx context.Context, format string) error {
 		return err
 	}
 	if format == "json" {
-		encoder := json.NewEncoder(a.Out)
+		encoder := newJSON(a.Out)
 		for _, res := range found {
 			if err := encoder.Encode(res); err != nil {
 				return err

@@ -127,7 +127,7 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 		fmt.Fprintln(a.Err, "stackctl: "+termtext.Safe(strings.TrimPrefix(container+": "+err.Error(), ": ")))
 	}
 	debug.SetGCPercent(longLived)
-	printer := &linePrinter{out: newBuffered(a.Out, o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width, index: o.index, noPrefix: o.noPrefix}
+	printer := &linePrinter{out: newBuffered(raw(a.Out), o.follow), timestamps: o.timestamps, colour: colour(a.Out) && !o.noColour, json: o.format == "json", pattern: pattern, width: width, index: o.index, noPrefix: o.noPrefix}
 	follower := eng.Follow()
 	defer follower.Close()
 	err = logs.Stream(ctx, follower, options, printer.print)

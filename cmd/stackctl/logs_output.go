@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"io"
 	"strings"
 	"sync"
@@ -27,7 +26,7 @@ func (p *linePrinter) printJSON(l logs.Line) error {
 	if l.Stderr {
 		row.Stream = "stderr"
 	}
-	return json.NewEncoder(p.out).Encode(row)
+	return newJSON(p.out).Encode(row)
 }
 
 // buffered gathers writes, and flushes at most flushInterval after the first one that waits: 20,000 lines a second are

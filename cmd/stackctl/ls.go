@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,7 +77,7 @@ func (a *app) ls(ctx context.Context, o *lsOptions) error {
 		case o.quiet:
 			fmt.Fprintln(a.Out, termtext.Safe(name))
 		case o.format == "json":
-			_ = json.NewEncoder(a.Out).Encode(row)
+			_ = newJSON(a.Out).Encode(row)
 		default:
 			fmt.Fprintf(table, "%s\t%s\t%s\n", termtext.Safe(name), row.Status, termtext.Safe(row.ConfigFiles))
 		}

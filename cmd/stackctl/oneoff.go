@@ -178,9 +178,9 @@ func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) e
 	go func() { // ends with the container
 		defer close(printed)
 		if o.TTY {
-			_, _ = io.Copy(a.Out, stream.Reader)
+			_, _ = io.Copy(raw(a.Out), stream.Reader)
 		} else {
-			_, _ = stdcopy.StdCopy(a.Out, a.Err, stream.Reader)
+			_, _ = stdcopy.StdCopy(raw(a.Out), raw(a.Err), stream.Reader)
 		}
 	}()
 	stop := context.AfterFunc(ctx, func() {

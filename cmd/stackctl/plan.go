@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,7 +89,7 @@ func (a *app) showPlan(ctx context.Context, eng *engine.Engine, plan *orchestrat
 		}
 	}
 	if format == "json" {
-		out := json.NewEncoder(a.Out)
+		out := newJSON(a.Out)
 		for _, change := range changes {
 			_ = out.Encode(change)
 		}
@@ -135,15 +134,15 @@ func changeText(change orchestrate.Change) string {
 		action, how = "replace", " while it serves"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s%s: %s\n", action, change.Kind, change.Object, how, change.Cause)
+	fmt.Fprintf(&b, "%s %s %s%s: %s\n", action, change.Kind, termtext.Safe(change.Object), how, termtext.Safe(change.Cause))
 	for _, f := range change.Fields {
 		switch {
 		case f.Old == "":
-			fmt.Fprintf(&b, "  + %s: %q\n", f.Path, f.New)
+			fmt.Fprintf(&b, "  + %s: %q\n", termtext.Safe(f.Path), f.New)
 		case f.New == "":
-			fmt.Fprintf(&b, "  - %s: %q\n", f.Path, f.Old)
+			fmt.Fprintf(&b, "  - %s: %q\n", termtext.Safe(f.Path), f.Old)
 		default:
-			fmt.Fprintf(&b, "  ~ %s: %q -> %q\n", f.Path, f.Old, f.New)
+			fmt.Fprintf(&b, "  ~ %s: %q -> %q\n", termtext.Safe(f.Path), f.Old, f.New)
 		}
 	}
 	return b.String()

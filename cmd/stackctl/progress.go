@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"sync"
@@ -34,7 +33,7 @@ func (a *app) newRenderer() (renderer, error) {
 	switch style {
 	case "tty":
 		width, height := size(a.Err)
-		return newTTYRenderer(a.Err, width, height, colour(a.Err)), nil
+		return newTTYRenderer(raw(a.Err), width, height, colour(a.Err)), nil
 	case "json":
 		return &jsonRenderer{w: a.Err}, nil
 	case "quiet":
@@ -146,7 +145,7 @@ func (r *jsonRenderer) event(e orchestrate.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = json.NewEncoder(r.w).Encode(out)
+	_ = newJSON(r.w).Encode(out)
 }
 
 func (r *jsonRenderer) close() {}

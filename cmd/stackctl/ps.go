@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -129,7 +128,7 @@ type publisher struct {
 }
 
 func (a *app) psJSON(list []orchestrate.Status, project string) error {
-	encoder := json.NewEncoder(a.Out)
+	encoder := newJSON(a.Out)
 	for _, s := range list {
 		row := psRow{
 			ID: s.ID, Name: s.Name, Project: project, Service: s.Service, Number: s.Number, Image: s.Image, Command: s.Command,
@@ -169,7 +168,7 @@ func (a *app) psTable(list []orchestrate.Status) error {
 			state = fmt.Sprintf("exited (%d)", s.ExitCode)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%d/%d\t%s\t%s\t%s\t%d\t%s\t%s\n", termtext.Safe(s.Name), termtext.Safe(s.Service), s.Number, replicas[s.Service],
-			state, health, uptime, s.Restarts, termtext.Safe(s.Image), strings.Join(s.PortText(), ", "))
+			state, health, uptime, s.Restarts, termtext.Safe(s.Image), termtext.Safe(strings.Join(s.PortText(), ", ")))
 	}
 	return w.Flush()
 }

@@ -24,7 +24,7 @@ func (a *app) redisREPL(ctx context.Context, session *console.Session, o *redisO
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal goes away
 	defer stop()
-	return redispane.RunREPL(ctx, a.In, a.Out, themes, redispane.Options{
+	return redispane.RunREPL(ctx, a.In, raw(a.Out), themes, redispane.Options{
 		Session: session, History: history,
 		Format: func(args []string, reply store.Reply) string { return o.format.text(args, reply, true) },
 	})

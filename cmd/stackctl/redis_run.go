@@ -58,7 +58,7 @@ func (a *app) printReply(args []string, reply store.Reply, o *redisOptions) erro
 	if terminal {
 		text = termtext.SafeLines(text)
 	}
-	_, err := fmt.Fprintln(a.Out, strings.TrimSuffix(text, "\n"))
+	_, err := fmt.Fprintln(raw(a.Out), strings.TrimSuffix(text, "\n"))
 	return err
 }
 

@@ -51,8 +51,8 @@ func newRoot(s *streams) *cobra.Command {
 		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(s.In)
-	root.SetOut(s.Out)
-	root.SetErr(s.Err)
+	root.SetOut(raw(s.Out))
+	root.SetErr(raw(s.Err))
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.addFlags(root)
@@ -75,7 +75,7 @@ func (a *app) addFlags(root *cobra.Command) {
 	flags.StringVarP(&a.target.Host, "host", "H", "", "engine address, such as ssh://user@host")
 	flags.StringVar(&a.progress, "progress", "auto", "progress style: auto, tty, plain, json or quiet")
 	_ = root.RegisterFlagCompletionFunc("context", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return engine.Contexts(), cobra.ShellCompDirectiveNoFileComp
+		return without(engine.Contexts(), nil), cobra.ShellCompDirectiveNoFileComp
 	})
 	_ = root.RegisterFlagCompletionFunc("progress", cobra.FixedCompletions(progressStyles, cobra.ShellCompDirectiveNoFileComp))
 }

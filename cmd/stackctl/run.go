@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -41,8 +40,13 @@ func run(ctx context.Context, s *streams, args []string) int {
 		}
 		orchestrate.CallLimit = limit
 	}
+	s = s.guarded()
+	defer s.flush()
 	root := newRoot(s)
 	root.SetArgs(args)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		root.SetOut(s.Out) // candidates are foreign; all else that cobra prints is our own, and coloured
+	}
 	// fang gives the help its looks and the man pages. Errors are reported here, so that scripts can rely on their form;
 	// fang would also ask the terminal for its background colour before it prints one.
 	var failure error
@@ -59,10 +63,34 @@ func run(ctx context.Context, s *streams, args []string) int {
 // printError says what failed, in the form that --progress asks for.
 func printError(s *streams, root *cobra.Command, err error) {
 	if style, _ := root.PersistentFlags().GetString("progress"); style == "json" {
-		_ = json.NewEncoder(s.Err).Encode(map[string]string{"kind": "error", "error": err.Error()})
+		_ = newJSON(s.Err).Encode(map[string]string{"kind": "error", "error": err.Error()})
 		return
 	}
-	fmt.Fprintln(s.Err, "stackctl: "+termtext.SafeLines(err.Error()))
+	fmt.Fprintln(s.Err, "stackctl: "+errorText(err))
+}
+
+// errorText is an error in its safe form. It has a line for each of several errors, and no other line breaks: those would be foreign.
+func errorText(err error) string {
+	text := err.Error()
+	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+		several, ok := inner.(interface{ Unwrap() []error }) //nolint:errorlint // the tree is walked here
+		if !ok {
+			continue
+		}
+		before, after, found := strings.Cut(text, inner.Error())
+		var lines []string
+		for _, one := range several.Unwrap() {
+			lines = append(lines, one.Error())
+		}
+		if !found || strings.Join(lines, "\n") != inner.Error() {
+			break // of fmt.Errorf, which puts several into one text
+		}
+		for i, one := range several.Unwrap() {
+			lines[i] = errorText(one)
+		}
+		return termtext.Safe(before) + strings.Join(lines, "\n") + termtext.Safe(after)
+	}
+	return termtext.Safe(text)
 }
 
 // keepError takes the errors of all commands out of fang's hands.

@@ -32,7 +32,7 @@ func newServeCmd(a *app) *cobra.Command {
 			}
 			config.Version, config.Page = version, assets.Page
 			debug.SetGCPercent(webTier)
-			return server.Run(cmd.Context(), config, a.Out)
+			return server.Run(cmd.Context(), config, raw(a.Out))
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "ask the web tier of this container whether it is alive, and exit")
@@ -47,7 +47,7 @@ func newTunnelCmd(a *app) *cobra.Command {
 		Hidden: true,
 		Args:   usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := server.Tunnel(cmd.Context(), args[0], a.In, a.Out); err != nil {
+			if err := server.Tunnel(cmd.Context(), args[0], a.In, raw(a.Out)); err != nil {
 				return fmt.Errorf("joining %s: %w", args[0], err)
 			}
 			return nil

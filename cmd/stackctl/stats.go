@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,7 +79,7 @@ func (a *app) stats(ctx context.Context, o *statsOptions) error {
 			last = rows[0].Time
 		}
 		if inPlace && lines > 0 {
-			fmt.Fprintf(a.Out, "\x1b[%dA\x1b[J", lines)
+			fmt.Fprintf(raw(a.Out), "\x1b[%dA\x1b[J", lines)
 		}
 		lines = a.printStats(rows, o.format)
 		if o.once {
@@ -117,7 +116,7 @@ func statsRows(s watch.State, services []string) (rows []statsRow, measured bool
 func (a *app) printStats(rows []statsRow, format string) (lines int) {
 	if format == "json" {
 		for _, row := range rows {
-			_ = json.NewEncoder(a.Out).Encode(row)
+			_ = newJSON(a.Out).Encode(row)
 		}
 		return 0
 	}

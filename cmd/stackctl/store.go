@@ -18,7 +18,6 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 	"stackctl.dev/stackctl/internal/store"
-	"stackctl.dev/stackctl/internal/termtext"
 )
 
 // storeLimit bounds a whole command on the store; connecting through a one-off container takes half a second.
@@ -126,9 +125,7 @@ func (a *app) completeKeys(cmd *cobra.Command, given []string, prefix string) ([
 		defer client.Close()
 		keys, _, err := client.Keys(ctx, prefix+"*", 1000)
 		for _, key := range keys {
-			if key == termtext.Safe(key) && !strings.ContainsAny(key, " \t\n") { // the shell gets no control sequences
-				found = append(found, key)
-			}
+			found = append(found, key)
 		}
 		return err
 	})

@@ -46,7 +46,7 @@ func (a *app) top(ctx context.Context, services []string) error {
 			return fmt.Errorf("listing the processes of container %q: %w", c.Name, err)
 		}
 		if i == 0 {
-			fmt.Fprintln(table, "SERVICE\t#\t"+strings.Join(top.Titles, "\t"))
+			fmt.Fprintln(table, "SERVICE\t#\t"+termtext.Safe(strings.Join(top.Titles, "\t")))
 		}
 		for _, process := range top.Processes {
 			fmt.Fprintf(table, "%s\t%d\t%s\n", termtext.Safe(c.Service), c.Number, termtext.Safe(strings.Join(process, "\t")))

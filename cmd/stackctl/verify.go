@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"text/tabwriter"
@@ -146,7 +145,7 @@ func verifiedURL(ctx context.Context, eng *engine.Engine, project string) (strin
 
 func (a *app) printReport(o *verifyOptions, report loadtest.Report) {
 	if o.format == "json" {
-		_ = json.NewEncoder(a.Out).Encode(struct {
+		_ = newJSON(a.Out).Encode(struct {
 			Operation string `json:"operation,omitempty"`
 			Rate      int    `json:"rate"`
 			loadtest.Report

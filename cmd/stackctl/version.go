@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"stackctl.dev/stackctl/internal/termtext"
 )
 
 // version, commit and date are set by the linker: see Makefile and goreleaser.yaml.
@@ -55,14 +56,15 @@ func (a *app) version(ctx context.Context, format string) error {
 	server, err := a.serverVersion(ctx)
 	info.Server = server
 	if format == "json" {
-		return json.NewEncoder(a.Out).Encode(info)
+		return newJSON(a.Out).Encode(info)
 	}
 	fmt.Fprintf(a.Out, "stackctl %s (%s, %s/%s)\n", version, info.Client.Go, info.Client.OS, info.Client.Arch)
 	if err != nil {
-		fmt.Fprintf(a.Err, "no engine: %v\n", err)
+		fmt.Fprintln(a.Err, "no engine: "+errorText(err))
 		return nil
 	}
-	fmt.Fprintf(a.Out, "engine %s, API %s (%s/%s) at %s, context %s\n", server.Version, server.API, server.OS, server.Arch, server.Address, server.Context)
+	fmt.Fprintf(a.Out, "engine %s, API %s (%s/%s) at %s, context %s\n", termtext.Safe(server.Version), termtext.Safe(server.API), termtext.Safe(server.OS), termtext.Safe(server.Arch),
+		termtext.Safe(server.Address), termtext.Safe(server.Context))
 	return nil
 }
 

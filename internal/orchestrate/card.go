@@ -10,6 +10,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"stackctl.dev/stackctl/internal/termtext"
 )
 
 // Card says why a container failed: what a person would otherwise collect with inspect and logs.
@@ -148,19 +150,19 @@ func (c Card) String() string {
 	if c.OOMKilled {
 		exit += ", out of memory"
 	}
-	fmt.Fprintf(&b, "container %s (service %s): %s, %s, %d restarts\n", c.Container, c.Service, c.State, exit, c.Restarts)
+	fmt.Fprintf(&b, "container %s (service %s): %s, %s, %d restarts\n", termtext.Safe(c.Container), termtext.Safe(c.Service), termtext.Safe(c.State), exit, c.Restarts)
 	if c.Error != "" {
-		fmt.Fprintf(&b, "  engine: %s\n", c.Error)
+		fmt.Fprintf(&b, "  engine: %s\n", termtext.Safe(c.Error))
 	}
 	if c.Health != "" {
-		fmt.Fprintf(&b, "  last healthcheck: %s\n", c.Health)
+		fmt.Fprintf(&b, "  last healthcheck: %s\n", termtext.Safe(c.Health))
 	}
-	fmt.Fprintf(&b, "  likely cause: %s\n  next: %s\n", c.Cause, cmp.Or(c.Next, "stackctl logs"))
+	fmt.Fprintf(&b, "  likely cause: %s\n  next: %s\n", c.Cause, termtext.Safe(cmp.Or(c.Next, "stackctl logs")))
 	if len(c.Logs) > 0 {
 		fmt.Fprintf(&b, "  last %d log lines:\n", len(c.Logs))
 	}
 	for _, line := range c.Logs {
-		fmt.Fprintf(&b, "    %s\n", line)
+		fmt.Fprintf(&b, "    %s\n", termtext.Safe(line))
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ package termtext
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,7 +18,7 @@ import (
 //   - the same above the basic plane, such as tag characters: \U000e0041
 //
 // A newline is escaped too, since Safe is for one line; [SafeLines] keeps newlines. Colours (SGR) get no exception. The zero-width joiner
-// and non-joiner (U+200D, U+200C) stay: emoji families and Persian or Indic words are built with them, and they move nothing.
+// and non-joiner (U+200D, U+200C) stay: emoji families and Persian or Indic words are built with them, and they move nothing; so do the two selectors that make an emoji of a sign (U+FE0E, U+FE0F).
 // A backslash is not doubled, so text that already looks like an escape stays as it is, and Safe(Safe(s)) == Safe(s).
 //
 // Text that needs no change is returned as it is, without allocating.
@@ -120,20 +121,29 @@ func hidden(r rune) bool {
 	switch {
 	case r <= 0x9f: // C1: U+009B is CSI to some terminals
 		return true
-	case r < 0x061c:
+	case r == 0x200c, r == 0x200d, r == 0xfe0e, r == 0xfe0f: // see Safe
 		return false
-	case r == 0x061c, r == 0x180e: // Arabic letter mark, Mongolian vowel separator
-		return true
-	case r == 0x200b, r == 0x200e, r == 0x200f: // zero-width space, left-to-right and right-to-left marks
-		return true
 	case r >= 0x2028 && r <= 0x202e: // line and paragraph separators, bidi embeddings and overrides
 		return true
-	case r >= 0x2060 && r <= 0x206f: // word joiner, invisible operators, bidi isolates, deprecated format characters
+	case r >= 0xfff9 && r <= 0xfffb: // interlinear annotation
 		return true
-	case r == 0xfeff, r >= 0xfff9 && r <= 0xfffb: // byte order mark, interlinear annotation
-		return true
-	case r >= 0xe0000 && r <= 0xe007f: // tags: invisible ASCII, used to smuggle text
-		return true
+	case r < 0x00ad:
+		return false
 	}
-	return false
+	return unicode.Is(ignorable, r)
+}
+
+// ignorable are the runes that are not seen by themselves (Unicode's Default_Ignorable_Code_Point): soft hyphen, combining grapheme
+// joiner, Arabic letter mark, fillers of Hangul and Khmer, variation selectors, marks, joiners and format characters, tags.
+var ignorable = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x00ad, Hi: 0x00ad, Stride: 1}, {Lo: 0x034f, Hi: 0x034f, Stride: 1}, {Lo: 0x061c, Hi: 0x061c, Stride: 1}, {Lo: 0x115f, Hi: 0x1160, Stride: 1},
+		{Lo: 0x17b4, Hi: 0x17b5, Stride: 1}, {Lo: 0x180b, Hi: 0x180f, Stride: 1}, {Lo: 0x200b, Hi: 0x200f, Stride: 1}, {Lo: 0x2060, Hi: 0x206f, Stride: 1},
+		{Lo: 0x3164, Hi: 0x3164, Stride: 1}, {Lo: 0xfe00, Hi: 0xfe0f, Stride: 1}, {Lo: 0xfeff, Hi: 0xfeff, Stride: 1}, {Lo: 0xffa0, Hi: 0xffa0, Stride: 1},
+		{Lo: 0xfff0, Hi: 0xfff8, Stride: 1},
+	},
+	R32: []unicode.Range32{
+		{Lo: 0x1bca0, Hi: 0x1bca3, Stride: 1}, {Lo: 0x1d173, Hi: 0x1d17a, Stride: 1}, {Lo: 0xe0000, Hi: 0xe0fff, Stride: 1},
+	},
+	LatinOffset: 1,
 }

@@ -3,6 +3,7 @@ package termtext_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"stackctl.dev/stackctl/internal/termtext"
@@ -15,7 +16,10 @@ func TestSafe(t *testing.T) {
 		{"tab stays", "a\tb", "a\tb"},
 		{"utf-8 stays", "Grüße, 世界 ✓", "Grüße, 世界 ✓"},
 		{"replacement character stays", "a\ufffdb", "a\ufffdb"},
-		{"soft hyphen and NBSP stay", "a\u00adb\u00a0c", "a\u00adb\u00a0c"},
+		{"NBSP stays", "b\u00a0c", "b\u00a0c"},
+		{"emoji selector stays", "❤\ufe0f", "❤\ufe0f"},
+		{"what is not seen", "a\u00adb\u034f\u115f\u3164\uffa0", `a\u00adb\u034f\u115f\u3164\uffa0`},
+		{"selectors that hide bytes", "a\ufe01\U000e0100", `a\ufe01\U000e0100`},
 		{"emoji joined with ZWJ stays", "👩\u200d🚀", "👩\u200d🚀"},
 		{"Persian with ZWNJ stays", "می\u200cخواهم", "می\u200cخواهم"},
 		{"colour", "\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
@@ -114,7 +118,8 @@ func FuzzSafe(f *testing.F) {
 
 // alsoEscaped lists what the package escapes beyond its promise.
 func alsoEscaped(r rune) bool {
-	return r == 0x180e || r >= 0x2061 && r <= 0x206f || r >= 0xfff9 && r <= 0xfffb
+	return r == 0x180e || r >= 0x2061 && r <= 0x206f || r >= 0xfff9 && r <= 0xfffb || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) ||
+		r != 0xfe0e && r != 0xfe0f && unicode.Is(unicode.Variation_Selector, r) || r == 0xad || r >= 0x1bca0 && r <= 0x1bca3 || r >= 0x1d173 && r <= 0x1d17a || r >= 0xfff0 && r <= 0xfff8
 }
 
 func BenchmarkSafe(b *testing.B) {

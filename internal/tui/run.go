@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,11 @@ func (s *show) close() {
 // "canceled": that is no failure of its own.
 func (s *show) ended(parent context.Context, err error) error {
 	if c := s.model.crash; c != nil {
-		return fmt.Errorf("showing the dashboard: %v\n%s", c.cause, c.stack)
+		lines := []error{fmt.Errorf("showing the dashboard: %v", c.cause)}
+		for line := range strings.Lines(string(c.stack)) {
+			lines = append(lines, errors.New(strings.TrimSuffix(line, "\n")))
+		}
+		return errors.Join(lines...)
 	}
 	if parent.Err() != nil {
 		return parent.Err()

@@ -187,7 +187,11 @@ func (w *work) explain(err *jsonmessage.JSONError) error {
 	if len(w.lastLines) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w\n%s", err, strings.Join(w.lastLines, "\n"))
+	lines := []error{err}
+	for _, line := range w.lastLines {
+		lines = append(lines, errors.New(line))
+	}
+	return errors.Join(lines...)
 }
 
 // reason shortens a pull's error to what a person needs: the last part of Go's chain of causes.
