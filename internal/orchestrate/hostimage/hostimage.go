@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 	"sort"
 	"strings"
@@ -62,6 +63,26 @@ func Find(spec Spec, roots []string) (*Rootfs, error) {
 	}
 	f := newFinder(roots, "/", os.Getenv("PATH"))
 	return f.find(spec)
+}
+
+// Binary is a root filesystem of one executable of this host, at target in the image, with its shared libraries.
+func Binary(path, target string) (*Rootfs, error) {
+	source, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	files, err := newFinder(nil, "/", "").closure(file{source: source, target: target, executable: true})
+	if err != nil {
+		return nil, err
+	}
+	r := &Rootfs{entries: map[string]entry{}}
+	r.addSkeleton(Spec{})
+	for _, f := range files {
+		if err := r.addFile(f); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 func (f *finder) find(spec Spec) (*Rootfs, error) {
