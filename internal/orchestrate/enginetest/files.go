@@ -37,12 +37,16 @@ func (c *box) bound(name string) string {
 
 // filesAt returns where the container keeps the file of a path, and whether that is in a volume.
 func (e *Engine) filesAt(c *box, name string) (files map[string]file, inVolume bool) {
-	for target, volume := range c.mounts {
-		if name == target || strings.HasPrefix(name, target+"/") {
-			return e.volumes[volume].files, true
+	deepest := ""
+	for target := range c.mounts {
+		if (name == target || strings.HasPrefix(name, target+"/")) && len(target) > len(deepest) {
+			deepest = target
 		}
 	}
-	return c.files, false
+	if deepest == "" {
+		return c.files, false
+	}
+	return e.volumes[c.mounts[deepest]].files, true
 }
 
 // hasDir knows the root, /etc, the directories of the image, those that volumes are mounted on, and those that hold files.
