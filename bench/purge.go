@@ -49,6 +49,12 @@ func (b *bench) purgeOnce(ctx context.Context, project string) (found int, err e
 	if err != nil {
 		return 0, fmt.Errorf("listing containers: %w", err)
 	}
+	// History and kept revisions are containers without the project's label, so that Compose leaves them alone.
+	kept, err := b.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", orchestrate.LabelKept+"="+project))})
+	if err != nil {
+		return 0, fmt.Errorf("listing what is kept: %w", err)
+	}
+	containers = append(containers, kept...)
 	var errs []error
 	keep := func(err error) {
 		if err != nil && !errdefs.IsNotFound(err) {
