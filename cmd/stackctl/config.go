@@ -20,20 +20,20 @@ func newConfigCmd(a *app) *cobra.Command {
 	var resolve bool
 	var lists *configLists
 	cmd := &cobra.Command{
-		Use: "config", Short: "Print the resolved Compose file",
-		Long: "Print the Compose file as it is understood: merged, interpolated, with defaults. The result is a valid Compose file.\n" +
+		Use: "config [SERVICE...]", Short: "Print the resolved Compose file",
+		Long: "Print the Compose file as it is understood: merged, interpolated, with defaults; of services that are named, and what they depend on, alone. The result is a valid Compose file.\n" +
 			"A key that stackctl does not honour is an error, never ignored; docs/compose-extension.md lists those it honours.",
 		Example: "stackctl config\nstackctl -f compose.yaml config --format json\nstackctl config --resolve-images > compose.resolved.yaml",
-		Args:    usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := oneOf("format", format, "yaml", "json"); err != nil {
 				return err
 			}
-			if done, err := a.configLists(cmd.Context(), lists); done || err != nil {
+			if done, err := a.configLists(cmd.Context(), lists, args); done || err != nil {
 				return err
 			}
-			return a.config(cmd.Context(), format, resolve)
+			return a.config(cmd.Context(), format, resolve, args)
 		},
+		ValidArgsFunction: a.completeServices,
 	}
 	lists = addConfigLists(cmd)
 	cmd.Flags().StringVar(&format, "format", "yaml", "yaml or json")
@@ -41,8 +41,8 @@ func newConfigCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) config(ctx context.Context, format string, resolve bool) error {
-	s, err := a.load(ctx, nil)
+func (a *app) config(ctx context.Context, format string, resolve bool, services []string) error {
+	s, err := a.loadServices(ctx, nil, services)
 	if err != nil {
 		return err
 	}

@@ -33,10 +33,10 @@ func addConfigLists(cmd *cobra.Command) *configLists {
 }
 
 // configLists prints what was asked for; done says that something was.
-func (a *app) configLists(ctx context.Context, l *configLists) (done bool, err error) {
+func (a *app) configLists(ctx context.Context, l *configLists, services []string) (done bool, err error) {
 	s, err := a.read(ctx, nil)
-	if err == nil && (l.quiet || l.hash != "") {
-		s, err = s.Select(ctx, nil)
+	if err == nil && (l.quiet || l.hash != "" || len(services) > 0) {
+		s, err = s.Select(ctx, services)
 	}
 	if err != nil {
 		return false, err

@@ -87,11 +87,16 @@ func (a *app) connect(ctx context.Context) (*engine.Engine, error) {
 
 // load resolves the Compose files, whole; extra variables win over the environment.
 func (a *app) load(ctx context.Context, extra map[string]string) (*stack.Stack, error) {
+	return a.loadServices(ctx, extra, nil)
+}
+
+// loadServices resolves what the named services and those that they depend on need.
+func (a *app) loadServices(ctx context.Context, extra map[string]string, services []string) (*stack.Stack, error) {
 	s, err := a.read(ctx, extra)
 	if err != nil {
 		return nil, err
 	}
-	s, err = s.Select(ctx, nil)
+	s, err = s.Select(ctx, services)
 	a.remark(s)
 	return s, err
 }
