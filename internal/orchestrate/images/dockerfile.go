@@ -69,7 +69,7 @@ func (d dockerfile) join(tarred io.ReadCloser) io.ReadCloser {
 			return file(header, d.content)
 		},
 		".dockerignore": func(_ string, header *tar.Header, old io.Reader) (*tar.Header, []byte, error) {
-			var lines []byte
+			lines := []byte(".dockerignore") // where there was none, none gets into the image
 			if old != nil {
 				var err error
 				if lines, err = io.ReadAll(io.LimitReader(old, stack.IgnoreLimit)); err != nil {

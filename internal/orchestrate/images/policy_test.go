@@ -187,6 +187,9 @@ func TestWhereADockerfileIs(t *testing.T) {
 		if _, ok := engine.context["secret"]; ok {
 			t.Errorf("%s: .dockerignore was not obeyed", build)
 		}
+		if strings.Contains(build, "context: ../docker") && !strings.HasPrefix(engine.context[".dockerignore"], ".dockerignore\n") {
+			t.Errorf("%s: COPY sees a .dockerignore that the user has not written", build)
+		}
 		for name := range engine.context {
 			if strings.HasPrefix(name, ".dockerfile.") && !strings.Contains(engine.context[".dockerignore"], name) {
 				t.Errorf("%s: COPY sees %s", build, name)
