@@ -64,9 +64,19 @@ func Within(ctx context.Context, do func(context.Context) error) error {
 	defer cancel()
 	err := do(limited)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return fmt.Errorf("no answer from the engine within %s; STACKCTL_ENGINE_TIMEOUT=5m gives it more", CallLimit)
+		return NoAnswer(CallLimit)
 	}
 	return err
+}
+
+// NoAnswerError says that a call to the engine was given up.
+type NoAnswerError struct{ After time.Duration }
+
+// NoAnswer is the error of a call that the engine has not answered for so long.
+func NoAnswer(after time.Duration) error { return &NoAnswerError{After: after} }
+
+func (e *NoAnswerError) Error() string {
+	return fmt.Sprintf("no answer from the engine within %s; STACKCTL_ENGINE_TIMEOUT=5m gives it more", e.After)
 }
 
 type createNetwork struct {

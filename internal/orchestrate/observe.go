@@ -132,6 +132,9 @@ func (o *Observed) list(ctx context.Context, r Reader) error {
 			return fmt.Errorf("listing volumes: %w", err)
 		}
 		for _, v := range list.Volumes {
+			if v == nil {
+				continue
+			}
 			o.Volumes = append(o.Volumes, Volume{
 				Name: v.Name, Project: v.Labels[LabelProject], Key: v.Labels[LabelVolume], Hash: v.Labels[LabelConfigHash],
 			})
@@ -209,6 +212,9 @@ func parseContainer(name string, s container.Summary) Container {
 		return c
 	}
 	for network, endpoint := range s.NetworkSettings.Networks {
+		if endpoint == nil {
+			continue
+		}
 		text := endpoint.IPAddress
 		if endpoint.IPAMConfig != nil && endpoint.IPAMConfig.IPv4Address != "" {
 			text = endpoint.IPAMConfig.IPv4Address

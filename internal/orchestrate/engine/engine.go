@@ -106,12 +106,26 @@ func (e *Engine) ContainerCreate(ctx context.Context, config *container.Config, 
 		copied.Healthcheck = &check
 		config = &copied
 	}
-	return e.Client.ContainerCreate(ctx, config, host, networking, platform, name)
+	created, err := e.Client.ContainerCreate(ctx, config, host, networking, platform, name)
+	if err == nil && created.ID == "" {
+		err = oddAnswer("POST /containers/create", "it has no ID")
+	}
+	return created, err
 }
 
 // newClient is the one place where a client is constructed.
 func newClient(opts ...client.Opt) (*client.Client, error) {
-	return client.NewClientWithOpts(append(opts, client.WithUserAgent("stackctl"))...)
+	var web *http.Client
+	ours := func(c *client.Client) error { // a copy that we hold, since the client keeps its own to itself
+		web = c.HTTPClient()
+		return client.WithHTTPClient(web)(c)
+	}
+	c, err := client.NewClientWithOpts(append(opts, client.WithUserAgent("stackctl"), ours)...)
+	if err != nil {
+		return nil, err
+	}
+	web.Transport = &answers{web.Transport} // last: the options and the client look for a plain transport
+	return c, nil
 }
 
 // Local reports whether ports published on 127.0.0.1 of the engine's machine are reachable from here.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/docker/docker/client"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // Error is a failure to reach or use an engine; Next says what the user can do.
@@ -33,6 +35,8 @@ func Explain(ctx context.Context, address string, err error) error {
 			Address: address, Err: errors.New("permission denied"),
 			Next: "join the docker group (sudo usermod -aG docker \"$USER\", then log in again) or use sudo",
 		}
+	case errors.As(err, new(*orchestrate.NoAnswerError)), errors.As(err, new(*OddAnswerError)):
+		return &Error{Address: address, Err: err, Next: "check that the engine is not stuck"}
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &Error{Address: address, Err: fmt.Errorf("no answer within %s", connectTimeout), Next: "check the network and that the engine is not stuck"}
 	case client.IsErrConnectionFailed(err):

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 )
@@ -37,7 +36,7 @@ func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, err
 	if err != nil {
 		return 0, fmt.Errorf("creating exec in container %q: %w", containerID, err)
 	}
-	stream, err := e.attach(ctx, created.ID, x.TTY)
+	stream, err := e.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{Tty: x.TTY})
 	if err != nil {
 		return 0, fmt.Errorf("attaching to exec in container %q: %w", containerID, err)
 	}
@@ -76,29 +75,6 @@ func (e *Engine) ExecDetached(ctx context.Context, containerID string, x Exec) e
 		return fmt.Errorf("creating exec in container %q: %w", containerID, err)
 	}
 	return e.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true})
-}
-
-// attach starts an exec and returns its streams. The client waits for the engine's answer whatever becomes of ctx: then it
-// is left to that, and the streams are closed should it ever come.
-func (e *Engine) attach(ctx context.Context, id string, tty bool) (types.HijackedResponse, error) {
-	var stream types.HijackedResponse
-	var err error
-	answered := make(chan struct{})
-	go func() {
-		defer close(answered)
-		stream, err = e.ContainerExecAttach(ctx, id, container.ExecAttachOptions{Tty: tty})
-	}()
-	select {
-	case <-answered:
-		return stream, err
-	case <-ctx.Done():
-		go func() {
-			if <-answered; err == nil {
-				stream.Close()
-			}
-		}()
-		return types.HijackedResponse{}, ctx.Err()
-	}
 }
 
 // maxOutput bounds what RunCommand returns of a command's output, in bytes.
