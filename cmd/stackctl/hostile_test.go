@@ -166,7 +166,7 @@ func TestHostileConfig(t *testing.T) {
 	}
 	for format, unmarshal := range map[string]func([]byte, any) error{
 		"json": json.Unmarshal,
-		"yaml": func(data []byte, to any) error { return yaml.Unmarshal(data, to) },
+		"yaml": yaml.Unmarshal,
 	} {
 		var out, told bytes.Buffer
 		if code := run(t.Context(), &streams{In: strings.NewReader(""), Out: &out, Err: &told}, []string{"-f", file, "config", "--format", format}); code != exitOK {

@@ -73,7 +73,7 @@ func printError(s *streams, root *cobra.Command, err error) {
 func errorText(err error) string {
 	text := err.Error()
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {
-		several, ok := inner.(interface{ Unwrap() []error }) //nolint:errorlint // the tree is walked here
+		several, ok := inner.(interface{ Unwrap() []error })
 		if !ok {
 			continue
 		}

@@ -124,9 +124,7 @@ func (a *app) completeKeys(cmd *cobra.Command, given []string, prefix string) ([
 		client := store.Open(dial)
 		defer client.Close()
 		keys, _, err := client.Keys(ctx, prefix+"*", 1000)
-		for _, key := range keys {
-			found = append(found, key)
-		}
+		found = append(found, keys...)
 		return err
 	})
 	return without(found, given), cobra.ShellCompDirectiveNoFileComp

@@ -49,7 +49,7 @@ func (r replica) mountOf(file string) (target string, isTmpfs bool) {
 // can be a volume, since nothing else is in it when the container starts.
 func (r replica) isMounted(file string) bool {
 	target, isTmpfs := r.mountOf(file)
-	return target != "" && !(isTmpfs && path.Dir(path.Clean(file)) != target)
+	return target != "" && (!isTmpfs || path.Dir(path.Clean(file)) == target)
 }
 
 // split parts a replica's files into those that are written into it and those that are mounted.

@@ -160,9 +160,7 @@ func (p *planner) keepRevision(d decision) {
 	name := fmt.Sprintf("%s-%s-revision-%d", p.stack.Project.Name, service, number)
 	op := p.plan.add(service, keepRevision{Project: p.stack.Project.Name, Of: d.old.ID, Name: name, Number: number}, "'stackctl rollback' goes back to it")
 	p.keepOps[d.old.ID] = op
-	for _, r := range append(dropped, others[:max(0, len(others)-maxRevisions+1)]...) {
-		p.dropped = append(p.dropped, r)
-	}
+	p.dropped = slices.Concat(p.dropped, dropped, others[:max(0, len(others)-maxRevisions+1)])
 }
 
 // planDrops drops revisions when all that was planned for their service has succeeded: a change that fails goes back, and

@@ -91,7 +91,7 @@ func findNginx() (program string, env []string, err error) {
 // webTier answers with what nginx asked.
 func webTier(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on this machine does not wait
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestNginxTriesAgainWhereNothingWasSent(t *testing.T) {
 
 // A request that was sent is never sent again: it may have been counted.
 func TestNginxSendsARequestOnce(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on this machine does not wait
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	defer w.mu.Unlock()
 	text := p
 	if len(w.part) > 0 {
-		text = append(w.part, p...)
-		w.part = nil
+		text, w.part = append(w.part, p...), nil
 	}
 	if cut := incomplete(text); cut < len(text) {
 		w.part = bytes.Clone(text[cut:])
