@@ -3,6 +3,7 @@ package termtext
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,7 +25,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	defer w.mu.Unlock()
 	text := p
 	if len(w.part) > 0 {
-		text, w.part = append(w.part, p...), nil
+		text, w.part = slices.Concat(w.part, p), nil
 	}
 	if cut := incomplete(text); cut < len(text) {
 		w.part = bytes.Clone(text[cut:])
