@@ -20,6 +20,7 @@ type verifyOptions struct {
 	rate      int
 	lasting   time.Duration
 	path      string
+	noRetry   bool
 	format    string
 }
 
@@ -30,7 +31,9 @@ func newVerifyCmd(a *app) *cobra.Command {
 		Short: "Put the stack under load while something is done to it, and count failed requests",
 		Long: "Send requests to the stack at a steady rate, do something to it meanwhile, and tell what became of the requests.\n" +
 			"Latencies run from the time at which a request was due, so that a stall shows in full. Failed are those without an answer and those " +
-			"answered by another status than 200; the exit code is 1 if there are any.\nThe requests are real: /count counts them.\n\n" +
+			"answered by another status than 200; the exit code is 1 if there are any.\n" +
+			"Like other HTTP clients, this one sends a GET again where the server has closed the connection that it used before, and tells how many " +
+			"were repeated so. With --no-retry each is sent once, on connections that are kept, and counts as failed.\nThe requests are real: /count counts them.\n\n" +
 			"  rollout        replace the web replicas, as `stackctl rollout` does\n" +
 			"  scale          two replicas more, and back\n" +
 			"  kill           SIGKILL a replica, and start it again; with one replica only, a second is added for the time of the test\n" +
@@ -51,6 +54,7 @@ func newVerifyCmd(a *app) *cobra.Command {
 	flags.IntVar(&o.rate, "rate", 200, fmt.Sprintf("requests a second, at most %d", loadtest.MaxRate))
 	flags.DurationVar(&o.lasting, "for", 10*time.Second, "how long at least; an operation is always waited for")
 	flags.StringVar(&o.path, "path", "/count", "what is requested")
+	flags.BoolVar(&o.noRetry, "no-retry", false, "send each request once, also where the server closes the connection without an answer")
 	flags.StringVar(&o.format, "format", "text", "text or json")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -92,7 +96,7 @@ func (a *app) verify(ctx context.Context, o *verifyOptions) error {
 		}
 	}
 	begin := time.Now()
-	test := loadtest.Start(ctx, loadtest.Target{URL: url + o.path, Rate: o.rate})
+	test := loadtest.Start(ctx, loadtest.Target{URL: url + o.path, Rate: o.rate, NoRetry: o.noRetry})
 	var failure error
 	if o.operation != "" {
 		wait(ctx, lead)
@@ -154,15 +158,15 @@ func (a *app) printReport(o *verifyOptions, report loadtest.Report) {
 	}
 	if o.operation != "" {
 		table := tabwriter.NewWriter(a.Out, 0, 8, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(table, "\trequests\tfailed\tp50\tp99\tmax\tlongest gap\t")
+		fmt.Fprintln(table, "\trequests\tfailed\trepeated\tp50\tp99\tmax\tlongest gap\t")
 		for i, name := range []string{"before", "during", "after"} {
 			r := report.Phases[i]
-			fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t\n", name, r.Requests, r.Failed, short(r.P50), short(r.P99), short(r.Max), short(r.LongestGap))
+			fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t\n", name, r.Requests, r.Failed, r.Repeated, short(r.P50), short(r.P99), short(r.Max), short(r.LongestGap))
 		}
 		_ = table.Flush()
 	}
 	r := report.All
-	fmt.Fprintf(a.Out, "%d requests, %d failed, p50 %s, p99 %s, max %s, longest gap %s\n", r.Requests, r.Failed, short(r.P50), short(r.P99), short(r.Max), short(r.LongestGap))
+	fmt.Fprintf(a.Out, "%d requests, %d failed, %d repeated, p50 %s, p99 %s, max %s, longest gap %s\n", r.Requests, r.Failed, r.Repeated, short(r.P50), short(r.P99), short(r.Max), short(r.LongestGap))
 	for _, reason := range r.ReasonsByCount() {
 		fmt.Fprintf(a.Out, "  %d failed: %s\n", r.Reasons[reason], termtext.Safe(reason))
 	}

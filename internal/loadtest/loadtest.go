@@ -29,6 +29,8 @@ var ownPort = regexp.MustCompile(`\S+:\d+->`)
 type Target struct {
 	URL  string
 	Rate int // requests a second, 1 to MaxRate
+	// NoRetry sends each request once. Without it, a GET that was sent on a connection that the server closed is sent again.
+	NoRetry bool
 }
 
 // Phase is a part of a test.
@@ -44,8 +46,9 @@ const (
 // Result is what became of the requests of one phase, or of all.
 type Result struct {
 	Requests   int            `json:"requests"`
-	Failed     int            `json:"failed"` // no answer, or a status other than 200
-	P50        time.Duration  `json:"p50_ns"` // latencies, from the time a request was due: those of a stall count
+	Failed     int            `json:"failed"`   // no answer, or a status other than 200
+	Repeated   int            `json:"repeated"` // sent again by the client, on another connection
+	P50        time.Duration  `json:"p50_ns"`   // latencies, from the time a request was due: those of a stall count
 	P99        time.Duration  `json:"p99_ns"`
 	Max        time.Duration  `json:"max_ns"`
 	LongestGap time.Duration  `json:"longest_gap_ns"` // between two good answers
@@ -61,21 +64,25 @@ type Report struct {
 // Test is a load that runs until it is stopped.
 type Test struct {
 	attacker *vegeta.Attacker
+	client   *http.Client
 	target   Target
 	done     chan struct{}
 
-	mu      sync.Mutex
-	phases  [3]time.Time // when each began; zero when it has not
-	tallies [3]*tally
-	all     *tally
+	mu       sync.Mutex
+	phases   [3]time.Time // when each began; zero when it has not
+	tallies  [3]*tally
+	repeated [3]int
+	all      *tally
 }
 
 // Start begins to send requests. Stop must be called.
 func Start(ctx context.Context, target Target) *Test {
-	t := &Test{
-		attacker: vegeta.NewAttacker(vegeta.MaxWorkers(maxWorkers), vegeta.Connections(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(vegeta.NoFollow)), // a redirect is no 200
-		target:   target, done: make(chan struct{}), all: newTally(),
+	t := &Test{client: &http.Client{}, target: target, done: make(chan struct{}), all: newTally()}
+	t.client.Transport = repeating{&http.Transport{MaxIdleConnsPerHost: maxWorkers}, t.repeat}
+	if target.NoRetry {
+		t.client.Transport = &unrepeated{}
 	}
+	t.attacker = vegeta.NewAttacker(vegeta.Client(t.client), vegeta.MaxWorkers(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(vegeta.NoFollow)) // a redirect is no 200
 	for i := range t.tallies {
 		t.tallies[i] = newTally()
 	}
@@ -92,6 +99,13 @@ func (t *Test) Enter(p Phase) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phases[p] = time.Now()
+}
+
+// repeat counts a request that is sent again now.
+func (t *Test) repeat() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.repeated[t.phaseAt(time.Now())]++
 }
 
 func (t *Test) collect(results <-chan *vegeta.Result) {
@@ -142,11 +156,14 @@ func (t *Test) Stop(ctx context.Context) Report {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+	t.client.CloseIdleConnections()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	report := Report{All: t.all.result()}
 	for i, tally := range t.tallies {
 		report.Phases[i] = tally.result()
+		report.Phases[i].Repeated = t.repeated[i]
+		report.All.Repeated += t.repeated[i]
 	}
 	return report
 }

@@ -1,7 +1,10 @@
 package loadtest_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -106,5 +109,72 @@ func TestCancelled(t *testing.T) {
 	test.Stop(ctx)
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %s", took)
+	}
+}
+
+// A server that closes a connection in the very moment in which a request comes, as nginx does when it reloads: net/http
+// sends the request again and says nothing, so that the test has to.
+func TestRepeatedRequests(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var dropped atomic.Int64
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				reader := bufio.NewReader(conn)
+				for n := 0; ; n++ {
+					if _, err := http.ReadRequest(reader); err != nil {
+						return
+					}
+					if n == 2 { // of each connection, the third request gets no answer
+						dropped.Add(1)
+						return
+					}
+					fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+				}
+			}()
+		}
+	}()
+	for _, noRetry := range []bool{false, true} {
+		t.Run(fmt.Sprintf("no retry %t", noRetry), func(t *testing.T) {
+			dropped.Store(0)
+			r := during(t, loadtest.Target{URL: "http://" + listener.Addr().String(), Rate: 200, NoRetry: noRetry}, 700*time.Millisecond).All
+			seen := r.Repeated
+			if noRetry {
+				seen = r.Failed
+			}
+			if dropped.Load() == 0 || int64(seen) != dropped.Load() || r.Failed+r.Repeated != seen || r.Requests < 100 {
+				t.Errorf("%d requests had no answer: %+v", dropped.Load(), r)
+			}
+		})
+	}
+}
+
+// A connection is used again, unless its server says that it closes it; that is no failure.
+func TestConnectionsAreKept(t *testing.T) {
+	var opened, asked atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1)%40 == 0 {
+			w.Header().Set("Connection", "close")
+		}
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	r := during(t, loadtest.Target{URL: server.URL, Rate: 200, NoRetry: true}, time.Second).All
+	if r.Failed != 0 || r.Requests < 150 || opened.Load() < 24+int64(r.Requests)/40-1 || opened.Load() > int64(r.Requests)/2 {
+		t.Errorf("%d connections for %d requests: %+v", opened.Load(), asked.Load(), r)
 	}
 }
