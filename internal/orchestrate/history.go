@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,15 +85,24 @@ func Remember(ctx context.Context, w Writer, project string, entry Entry) error 
 	}
 	name := fmt.Sprintf("%s-history-%d", project, number)
 	config := &container.Config{Image: containers[0].ImageID, Labels: map[string]string{LabelKept: project, LabelHistory: string(encoded)}, Cmd: []string{"none"}}
-	if _, err := w.ContainerCreate(ctx, config, &container.HostConfig{NetworkMode: "none"}, &network.NetworkingConfig{}, nil, name); err != nil {
+	if _, err := w.ContainerCreate(ctx, config, &container.HostConfig{NetworkMode: "none"}, &network.NetworkingConfig{}, nil, name); err != nil && !isKept(ctx, w, project, name) {
 		return fmt.Errorf("creating container %q: %w", name, err)
 	}
 	for _, c := range kept.Kept {
-		if c.Labels[LabelHistory] != "" {
-			err = errors.Join(err, ignoreGone(w.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true})))
+		if c.Labels[LabelHistory] == "" {
+			continue
+		}
+		if gone := ignoreGone(w.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true})); gone != nil && isKept(ctx, w, project, c.Name) {
+			err = errors.Join(err, fmt.Errorf("removing container %q: %w", c.Name, gone))
 		}
 	}
 	return err
+}
+
+// isKept looks whether a container is there: the answer of a call that made or removed it may be lost.
+func isKept(ctx context.Context, r Reader, project, name string) bool {
+	kept, err := Kept(ctx, r, project)
+	return err == nil && slices.ContainsFunc(kept.Kept, func(c Container) bool { return c.Name == name })
 }
 
 // Summarize counts what a plan does, by action.

@@ -131,8 +131,12 @@ func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o 
 // build runs one build and says what came of it.
 func (w *work) build(ctx context.Context, e Engine, res Resolution, content io.Reader, options build.ImageBuildOptions) (Resolution, error) {
 	options.Remove, options.ForceRemove = true, true
-	err := w.follow(ctx, func(ctx context.Context) (io.ReadCloser, error) {
-		response, err := e.ImageBuild(ctx, content, options)
+	err := w.follow(ctx, func(ctx context.Context, alive func()) (io.ReadCloser, error) {
+		moved := func(n int) {
+			w.bytes.Add(int64(n))
+			alive()
+		}
+		response, err := e.ImageBuild(ctx, upload{content, moved}, options)
 		return response.Body, err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/distribution/reference"
@@ -19,11 +20,13 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
-// stallLimit ends a pull or build that reports nothing for so long: progress comes several times a second. runLimit is for
-// builds with steps of the user's, which may work in silence.
+// stallLimit ends a pull or build that reports nothing for so long: progress comes several times a second. What the engine has got
+// it also unpacks, hashes and stores, in silence, and a busy machine has no more than slowDisk for it. runLimit is for builds with
+// steps of the user's, which may work in silence.
 const (
 	stallLimit = 30 * time.Second
 	runLimit   = 30 * time.Minute
+	slowDisk   = 1 << 20 // bytes a second
 )
 
 // pull gets the image from its registry.
@@ -35,7 +38,7 @@ func pull(ctx context.Context, e Engine, res Resolution, platform string, sink o
 	if err != nil {
 		return res, work.failed(err)
 	}
-	err = work.follow(ctx, func(ctx context.Context) (io.ReadCloser, error) {
+	err = work.follow(ctx, func(ctx context.Context, _ func()) (io.ReadCloser, error) {
 		return e.ImagePull(ctx, res.Wanted, image.PullOptions{RegistryAuth: auth, Platform: platform})
 	})
 	if err != nil {
@@ -82,6 +85,24 @@ type work struct {
 	current, total map[string]int64
 	lastLines      []string
 	stall          time.Duration
+	bytes          atomic.Int64 // that the engine has got: of the build context, or of the layers
+}
+
+// patience is how long the engine may now be silent.
+func (w *work) patience() time.Duration {
+	return w.stall + time.Duration(w.bytes.Load()/slowDisk)*time.Second
+}
+
+// upload is a build context on its way to the engine: that it moves is progress too.
+type upload struct {
+	io.Reader
+	moved func(n int)
+}
+
+func (u upload) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	u.moved(n)
+	return n, err
 }
 
 func newWork(sink orchestrate.Sink, verb string, res Resolution) *work {
@@ -112,22 +133,22 @@ func (w *work) failed(err error) error {
 
 // follow reads an engine's progress stream to its end. Errors come inside of it, under an HTTP status of 200. It gives
 // up when nothing is reported for too long.
-func (w *work) follow(ctx context.Context, open func(context.Context) (io.ReadCloser, error)) error {
+func (w *work) follow(ctx context.Context, open func(ctx context.Context, alive func()) (io.ReadCloser, error)) error {
 	parent := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := fmt.Errorf("no progress for %s", w.stall)
-	watchdog := time.AfterFunc(w.stall, func() { cancel(stalled) })
+	stalled := errors.New("no progress")
+	watchdog := time.AfterFunc(w.patience(), func() { cancel(stalled) })
 	defer watchdog.Stop()
-	err := w.read(ctx, open, func() { watchdog.Reset(w.stall) })
+	err := w.read(ctx, open, func() { watchdog.Reset(w.patience()) })
 	if err != nil && parent.Err() == nil && errors.Is(context.Cause(ctx), stalled) {
-		return stalled
+		return fmt.Errorf("no progress for %s", w.patience())
 	}
 	return err
 }
 
-func (w *work) read(ctx context.Context, open func(context.Context) (io.ReadCloser, error), alive func()) error {
-	stream, err := open(ctx)
+func (w *work) read(ctx context.Context, open func(ctx context.Context, alive func()) (io.ReadCloser, error), alive func()) error {
+	stream, err := open(ctx, alive)
 	if err != nil {
 		return err
 	}
@@ -174,6 +195,7 @@ func (w *work) progress(message jsonmessage.JSONMessage) {
 	for k := range w.total {
 		current, total = current+w.current[k], total+w.total[k]
 	}
+	w.bytes.Store(current)
 	w.send(orchestrate.EventProgress, units.HumanSize(float64(current))+" of "+units.HumanSize(float64(total)))
 }
 
