@@ -106,6 +106,9 @@ func (p *planner) replicaChange(d decision) (Change, error) {
 				change.Fields = append(change.Fields, change.masked(f, labels))
 			}
 		}
+		for _, f := range d.derivedDiff(*d.old) {
+			change.Fields = append(change.Fields, Field(f))
+		}
 	}
 	return change, nil
 }

@@ -100,62 +100,12 @@ func (r replica) labels() (map[string]string, error) {
 	maps.Copy(labels, r.service.Labels)
 	maps.Copy(labels, map[string]string{
 		LabelProject: r.stack.Project.Name, LabelService: r.service.Name, LabelContainerNumber: strconv.Itoa(r.number),
-		LabelOneOff: "False", LabelConfigHash: hash, LabelImage: r.image.ID, LabelDependsOn: dependsOnLabel(r.service),
+		LabelOneOff: "False", LabelConfigHash: hash, LabelImage: r.image.ID,
 		LabelWorkingDir: r.stack.Project.WorkingDir, LabelConfigFiles: strings.Join(r.stack.Project.ComposeFiles, ","),
 		LabelVersion: composeVersion, LabelFields: string(encoded),
 	})
-	if folders := r.configFolders(); len(folders) > 0 {
-		encoded, err := json.Marshal(folders)
-		if err != nil {
-			return nil, err
-		}
-		labels[LabelFolders] = string(encoded)
-	}
-	r.addRoleLabels(labels)
+	maps.Copy(labels, r.derivedLabels())
 	return labels, nil
-}
-
-// addRoleLabels writes down what the read-only commands need to know without the Compose file.
-func (r replica) addRoleLabels(labels map[string]string) {
-	if ready := r.stack.Extension.Ready; ready != nil && ready.Service == r.service.Name {
-		labels[LabelReady] = fmt.Sprintf("%d%s", ready.Port, ready.Path)
-	}
-	if store := r.stack.Extension.Store; store != nil {
-		if store.Service == r.service.Name {
-			labels[LabelStorePort] = strconv.Itoa(int(store.Port))
-		}
-		if store.Via == r.service.Name {
-			labels[LabelTunnel] = "true"
-		}
-	}
-	if _, ok := r.stack.Upstreams(r.service); ok {
-		labels[LabelFront] = "true"
-	}
-	if check := stack.ServiceExtensionOf(r.service).Healthcheck; check != "" {
-		labels[LabelHealthcheck] = check
-	}
-}
-
-// roleCause says which of the role labels is not what it should be, or "": they follow from x-stackctl, which the
-// configuration's hash does not cover.
-func (r replica) roleCause(have map[string]string) string {
-	wanted := map[string]string{}
-	r.addRoleLabels(wanted)
-	for _, label := range []string{LabelReady, LabelStorePort, LabelTunnel, LabelFront, LabelHealthcheck} {
-		if have[label] != wanted[label] {
-			return fmt.Sprintf("x-stackctl changed: label %s", label)
-		}
-	}
-	return ""
-}
-
-func dependsOnLabel(svc types.ServiceConfig) string {
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(svc.DependsOn)) {
-		d := svc.DependsOn[name]
-		parts = append(parts, fmt.Sprintf("%s:%s:%t", name, d.Condition, d.Restart))
-	}
-	return strings.Join(parts, ",")
 }
 
 func (r replica) hostConfig(bindings nat.PortMap) (*container.HostConfig, error) {

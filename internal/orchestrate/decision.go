@@ -103,8 +103,11 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 		}
 		return changeCause(stack.Diff(c.Fields, fields)), nil
 	}
-	if cause := cmp.Or(p.networkCause(d), d.roleCause(c.Labels)); cause != "" {
+	if cause := p.networkCause(d); cause != "" {
 		return cause, nil
+	}
+	if changed := d.derivedDiff(*c); len(changed) > 0 {
+		return changeCause(changed), nil
 	}
 	if reloads(d) {
 		return "", nil // its files are written while it runs

@@ -301,7 +301,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t, "x-stackctl: {store: {service: redis, port: 6380, via: web}}"))
 			},
-			want: replaced("redis", "x-stackctl changed: label dev.stackctl.store"),
+			want: replaced("redis", `label dev.stackctl.store changed: "6379" -> "6380"`),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

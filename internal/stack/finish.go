@@ -20,13 +20,14 @@ func (s *Stack) finish(ctx context.Context) error {
 			return located(s.files, extensionKey, err)
 		}
 	}
+	s.dependsOn = map[string]types.DependsOnConfig{}
 	for _, services := range []types.Services{s.Project.Services, s.Project.DisabledServices} {
 		for _, name := range slices.Sorted(maps.Keys(services)) {
 			svc := services[name]
 			if err := decodeServiceExtension(&svc); err != nil {
 				return located(s.files, "services."+name+"."+extensionKey, err)
 			}
-			services[name] = svc
+			services[name], s.dependsOn[name] = svc, svc.DependsOn
 			if config, ok := s.Upstreams(svc); ok {
 				_ = s.readContent(ctx, config) // it says which services stand behind; where it can't be read, who needs it says so
 			}

@@ -27,8 +27,9 @@ type Stack struct {
 	// Warnings are what the parser remarks, such as a variable that is not set.
 	Warnings []string
 
-	options Options
-	files   []types.ConfigFile // as they are written, to say where a key stands
+	options   Options
+	dependsOn map[string]types.DependsOnConfig // by service, as it is written: a selection loses what is not part of it
+	files     []types.ConfigFile               // as they are written, to say where a key stands
 }
 
 // Extension is what stands under the top-level `x-stackctl` of a Compose file.
@@ -161,6 +162,9 @@ func SetImage(svc *types.ServiceConfig, image string) {
 		svc.Extensions[extensionKey] = ext
 	}
 }
+
+// DependsOn is what the Compose file says that a service depends on, whether or not that is selected.
+func (s *Stack) DependsOn(service string) types.DependsOnConfig { return s.dependsOn[service] }
 
 // DependenciesOf lists the services that a service depends on itself, sorted.
 func (s *Stack) DependenciesOf(service string) ([]string, error) {
