@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/attach"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
-	"stackctl.dev/stackctl/internal/orchestrate/logs"
 	"stackctl.dev/stackctl/internal/stack"
 	"stackctl.dev/stackctl/internal/termtext"
 )
@@ -24,6 +24,17 @@ type attachOptions struct {
 	detach, wait               bool
 	abortOnExit, abortOnFailed bool
 	exitCodeFrom               string
+
+	session *attach.Session
+	from    []int // exit codes of exitCodeFrom
+}
+
+// find makes sure that --exit-code-from names a service.
+func (o *attachOptions) find(s *stack.Stack) error {
+	if services := s.Project.ServiceNames(); o.exitCodeFrom != "" && !slices.Contains(services, o.exitCodeFrom) {
+		return fmt.Errorf("finding service %q of --exit-code-from: there are %s", o.exitCodeFrom, strings.Join(services, ", "))
+	}
+	return nil
 }
 
 func (o *attachOptions) check() error {
@@ -40,50 +51,91 @@ func (o *upOptions) attached(s *stack.Stack) bool {
 	return !s.Embedded && !o.attach.detach && !o.attach.wait && !o.noWait
 }
 
-// lastLines is how long the lines may take that a container has printed before it ended.
-const lastLines = 500 * time.Millisecond
-
-// attach prints the containers' logs until all have ended, one has whose end matters, or Ctrl-C: then it stops them; a second
-// Ctrl-C kills them.
-func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, since time.Time) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	observed, err := orchestrate.Observe(ctx, eng, s.Project.Name)
-	if err != nil {
+// upAttached brings the containers up, attached to each before it starts, and stays with them.
+func (a *app) upAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) error {
+	begin := time.Now()
+	if _, tty := show.(*ttyRenderer); tty { // containers print meanwhile, where its frames would be
+		show.close()
+		show = &plainRenderer{w: a.Err}
+	}
+	if err := o.attach.find(s); err != nil {
+		show.close()
 		return err
 	}
-	services := s.Project.ServiceNames()
-	chosen := slices.DeleteFunc(observed.Containers, func(c orchestrate.Container) bool { return c.OneOff || !slices.Contains(services, c.Service) })
-	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx)) // what containers print while they stop, too
-	defer stopReading()
-	printed := make(chan struct{})
-	printer := &linePrinter{out: newBuffered(raw(a.Out), true), colour: colour(a.Out), pattern: everything}
-	follower := eng.Follow()
-	defer follower.Close()
-	go func() { // ends with reading
-		options := logs.Options{Project: s.Project.Name, Services: services, Follow: true, Tail: -1, Since: since.Format(time.RFC3339Nano)}
-		if err := logs.Stream(reading, follower, options, printer.print); err != nil && reading.Err() == nil {
-			a.tell("warning: reading logs: " + termtext.Safe(err.Error()))
-		}
-		close(printed)
-	}()
-	defer func() {
-		wait(reading, lastLines)
-		stopReading()
-		<-printed
-		_ = printer.out.Flush()
-	}()
-	code, ended := a.awaitEnd(ctx, eng, chosen, o.attach)
-	if ended && !o.attach.abortOnExit && !o.attach.abortOnFailed && o.attach.exitCodeFrom == "" {
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	session := a.openSession(ctx, eng, s, o)
+	defer session.Close()
+	o.attach.session = session
+	plan, err := converge(ctx, eng, s, o, show)
+	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
+	show.close()
+	switch {
+	case ctx.Err() != nil && session.Begun():
+		return a.endAttached(ctx, eng, s, o, 0, signals)
+	case err != nil:
+		a.printFailure(ctx, eng, s, err)
+		return err
+	}
+	a.reportUp(s, plan, time.Since(begin), true)
+	return a.attach(ctx, eng, s, o, signals)
+}
+
+// openSession begins to follow what the attached services print; it is given to the containers' starts.
+func (a *app) openSession(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions) *attach.Session {
+	services := o.attachedServices(s)
+	p := newAttachedPrinter(a.streams, s, services)
+	return attach.Open(ctx, eng, attach.Options{
+		Project: s.Project.Name, Wanted: func(service string) bool { return slices.Contains(services, service) }, Print: p.print, Flush: p.flush,
+		Warn: func(name string, err error) {
+			a.tell("warning: " + termtext.Safe(name) + ": " + termtext.Safe(err.Error()))
+		},
+	})
+}
+
+// attachedServices are the services that were named, and not what these depend on: their output is printed, and they are
+// stopped at the end.
+func (o *upOptions) attachedServices(s *stack.Stack) []string {
+	if len(o.services) > 0 {
+		return o.services
+	}
+	return s.Project.ServiceNames()
+}
+
+// attach prints what the containers print until all have ended, one has whose end matters, or Ctrl-C: then it stops them; a
+// second Ctrl-C kills them, and a third one leaves.
+func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, signals <-chan os.Signal) error {
+	if err := o.attach.session.Adopt(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	code, err := o.attach.awaitEnd(ctx)
+	if errors.Is(err, io.EOF) {
 		return nil // all have ended by themselves
 	}
+	return a.endAttached(ctx, eng, s, o, code, signals)
+}
+
+// endAttached stops the containers, prints what they have left to say, and returns what the command ends with.
+func (a *app) endAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, code int, signals <-chan os.Signal) error {
 	if ctx.Err() != nil {
 		a.tell("stopping; press Ctrl-C again to kill")
 		<-signals // the one that ended ctx
 	}
-	if err := a.stopAttached(eng, s, signals); err != nil {
+	ending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	if err := a.stopAttached(ending, eng, s.Project.Name, o.attachedServices(s), signals); err != nil {
 		return err
+	}
+	go func() { // ends with the signal or with the wait
+		select {
+		case <-signals:
+			cancel()
+		case <-ending.Done():
+		}
+	}()
+	if from, ok := o.attach.drain(ending); ok {
+		code = from
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -94,38 +146,49 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	return nil
 }
 
-// awaitEnd waits until an end that matters, until all have ended, or for ctx.
-func (a *app) awaitEnd(ctx context.Context, eng *engine.Engine, chosen []orchestrate.Container, o attachOptions) (code int, ended bool) {
-	ends := awaitEnds(ctx, eng, chosen)
-	for range chosen {
-		select {
-		case <-ctx.Done():
-			return 0, false
-		case e := <-ends:
-			if ctx.Err() != nil || e.err != nil {
-				return 0, false
-			}
-			a.tell(fmt.Sprintf("%s exited with code %d", termtext.Safe(replicaName(e.Service, e.Number)), e.code))
-			switch {
-			case o.exitCodeFrom == e.Service, o.abortOnExit && o.exitCodeFrom == "", o.abortOnFailed && e.code != 0:
-				return int(e.code), true
-			case o.exitCodeFrom != "" && o.abortOnExit:
-				return int(e.code), true
-			}
+// awaitEnd waits for an end that matters. Its error is io.EOF when all have ended, and that of ctx.
+func (o *attachOptions) awaitEnd(ctx context.Context) (code int, err error) {
+	for {
+		e, err := o.session.Next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if e.Service == o.exitCodeFrom {
+			o.from = append(o.from, e.Code)
+		}
+		if !e.Restarting && (o.abortOnExit || o.exitCodeFrom != "" || o.abortOnFailed && e.Code != 0) {
+			return e.Code, nil
 		}
 	}
-	return 0, true
 }
 
-// stopAttached stops the containers; a further Ctrl-C kills them.
-func (a *app) stopAttached(eng *engine.Engine, s *stack.Stack, signals <-chan os.Signal) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	observed, err := orchestrate.Observe(ctx, eng, s.Project.Name)
+// drain waits until all containers have ended and all that they printed is there; it returns the exit code of --exit-code-from.
+func (o *attachOptions) drain(ctx context.Context) (code int, ok bool) {
+	for {
+		e, err := o.session.Next(ctx)
+		if err != nil {
+			break
+		}
+		if e.Service == o.exitCodeFrom {
+			o.from = append(o.from, e.Code)
+		}
+	}
+	if len(o.from) == 0 {
+		return 0, false
+	}
+	return o.from[len(o.from)-1], true
+}
+
+// stopAttached stops the containers of the services; a further Ctrl-C kills them.
+func (a *app) stopAttached(ctx context.Context, eng *engine.Engine, project string, services []string, signals <-chan os.Signal) error {
+	observed, err := orchestrate.Observe(ctx, eng, project)
 	if err != nil {
 		return err
 	}
-	choice := orchestrate.Choice{Services: present(observed, s.Project.ServiceNames())}
+	choice := orchestrate.Choice{Services: present(observed, services)}
+	if len(choice.Services) == 0 {
+		return nil // somebody has removed them
+	}
 	plan, err := orchestrate.PlanStop(observed, choice)
 	if err != nil {
 		return err
@@ -154,31 +217,4 @@ func (a *app) warn(e orchestrate.Event) {
 // present keeps the services that have containers.
 func present(observed *orchestrate.Observed, services []string) []string {
 	return slices.DeleteFunc(slices.Clone(services), func(name string) bool { return observed.Replicas(name) == 0 })
-}
-
-// seconds is a flag that takes a duration, or a number of seconds as docker compose does.
-type seconds struct{ *time.Duration }
-
-func (s seconds) String() string {
-	if s.Duration == nil {
-		return "0s"
-	}
-	return s.Duration.String()
-}
-
-// Type names what the flag takes, in the help.
-func (seconds) Type() string { return "duration" }
-
-// Set reads 90s, 1m30s or 90.
-func (s seconds) Set(text string) error {
-	if n, err := strconv.Atoi(text); err == nil {
-		*s.Duration = time.Duration(n) * time.Second
-		return nil
-	}
-	d, err := time.ParseDuration(strings.TrimSpace(text))
-	if err != nil {
-		return fmt.Errorf("reading %q: use a duration such as 60s, or a number of seconds", text)
-	}
-	*s.Duration = d
-	return nil
 }

@@ -135,8 +135,11 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 		_, err := a.printPlan(ctx, eng, s, o, "text")
 		return err
 	}
+	if o.attached(s) {
+		return a.upAttached(ctx, eng, s, o, show)
+	}
 	plan, err := converge(ctx, eng, s, o, show)
-	if err == nil && !o.noWait && !o.attached(s) {
+	if err == nil && !o.noWait {
 		err = awaitReady(ctx, eng, s, o, plan, show)
 	}
 	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
@@ -145,10 +148,7 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 		a.printFailure(ctx, eng, s, err)
 		return err
 	}
-	a.reportUp(s, plan, time.Since(begin), o.attached(s))
-	if o.attached(s) {
-		return a.attach(ctx, eng, s, o, begin)
-	}
+	a.reportUp(s, plan, time.Since(begin), false)
 	return nil
 }
 
@@ -211,7 +211,11 @@ func carryOut(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOpti
 	if err != nil {
 		return nil, err
 	}
-	return orchestrate.Up(ctx, eng, s, images.ByService(found), o.plan(), show.event)
+	var w orchestrate.Writer = eng
+	if o.attach.session != nil {
+		w = o.attach.session.Writer(eng)
+	}
+	return orchestrate.Up(ctx, w, s, images.ByService(found), o.plan(), show.event)
 }
 
 func lockProject(ctx context.Context, eng *engine.Engine, project string, show renderer) (unlock func(), err error) {
