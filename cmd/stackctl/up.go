@@ -255,7 +255,7 @@ func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOp
 	return orchestrate.AwaitReady(ctx, eng, s, how)
 }
 
-// reportUp prints the result: the URL to standard output, the rest to standard error.
+// reportUp prints the result: the URL to standard output, unless that is the containers', and the rest to standard error.
 func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Duration, attached bool) {
 	for _, warning := range plan.Warnings {
 		a.tell("warning: " + warning)
@@ -268,8 +268,12 @@ func (a *app) reportUp(s *stack.Stack, plan *orchestrate.Plan, elapsed time.Dura
 	default:
 		a.tell("ready in " + round(elapsed).String())
 	}
+	out := a.Out
+	if attached { // there the containers print
+		out = a.Err
+	}
 	for _, url := range urls(s) {
-		fmt.Fprintln(a.Out, url)
+		fmt.Fprintln(out, url)
 	}
 }
 
