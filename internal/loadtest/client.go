@@ -29,17 +29,19 @@ func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.Transport.RoundTrip(req.WithContext(ctx))
 }
 
-// kept is how many connections are opened before one is used again.
+// kept is how many connections there are at least.
 const kept = 24
 
-// unrepeated sends each request once, on connections that are kept and used in turn, so that each is idle for a while. It
-// does not look whether the server has closed one meanwhile: many clients do not, and those that do can still be too late.
+// unrepeated sends each request once, on connections that are kept and used in turn, as so many clients would that each ask now
+// and then. It does not look whether the server has closed one meanwhile: many clients do not, and those that do can
+// still be too late.
 type unrepeated struct {
 	mu   sync.Mutex
-	idle []*connection // the one that was used least recently is the first
-	open int
+	idle []*connection // the one that was used least recently is the first; nil is one to be opened
 	done bool
 }
+
+func newUnrepeated() *unrepeated { return &unrepeated{idle: make([]*connection, kept)} }
 
 type connection struct {
 	net.Conn
@@ -72,34 +74,31 @@ func (c *connection) ask(req *http.Request) (*http.Response, error) {
 
 func (u *unrepeated) take(ctx context.Context, host string) (*connection, error) {
 	u.mu.Lock()
-	if len(u.idle) > 0 && u.open >= kept {
-		c := u.idle[0]
-		u.idle = u.idle[1:]
-		u.mu.Unlock()
+	var c *connection
+	if len(u.idle) > 0 {
+		c, u.idle = u.idle[0], u.idle[1:]
+	}
+	u.mu.Unlock()
+	if c != nil {
 		return c, nil
 	}
-	u.open++
-	u.mu.Unlock()
 	conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", host)
 	if err != nil {
-		u.mu.Lock()
-		u.open--
-		u.mu.Unlock()
+		u.leave(nil, false)
 		return nil, err
 	}
 	return &connection{Conn: conn, reader: bufio.NewReader(conn)}, nil
 }
 
-// leave gives a connection back; one that cannot be used again is closed.
+// leave gives a connection back; in the place of one that cannot be used again another is opened when its turn comes.
 func (u *unrepeated) leave(c *connection, again bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if again && !u.done {
-		u.idle = append(u.idle, c)
-		return
+	if again = again && !u.done; !again && c != nil {
+		_ = c.Close()
+		c = nil
 	}
-	u.open--
-	_ = c.Close()
+	u.idle = append(u.idle, c)
 }
 
 // CloseIdleConnections ends the connections, also those that are still in use when they come back.
@@ -107,7 +106,9 @@ func (u *unrepeated) CloseIdleConnections() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, c := range u.idle {
-		_ = c.Close()
+		if c != nil {
+			_ = c.Close()
+		}
 	}
 	u.idle, u.done = nil, true
 }

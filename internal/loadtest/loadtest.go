@@ -80,7 +80,7 @@ func Start(ctx context.Context, target Target) *Test {
 	t := &Test{client: &http.Client{}, target: target, done: make(chan struct{}), all: newTally()}
 	t.client.Transport = repeating{&http.Transport{MaxIdleConnsPerHost: maxWorkers}, t.repeat}
 	if target.NoRetry {
-		t.client.Transport = &unrepeated{}
+		t.client.Transport = newUnrepeated()
 	}
 	t.attacker = vegeta.NewAttacker(vegeta.Client(t.client), vegeta.MaxWorkers(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(vegeta.NoFollow)) // a redirect is no 200
 	for i := range t.tallies {

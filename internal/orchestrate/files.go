@@ -183,6 +183,9 @@ func lookedAt(svc types.ServiceConfig) []string {
 			paths = append(paths, markOf(File{Path: target}).Path)
 		}
 	}
+	if leaving := stack.ServiceExtensionOf(svc).Leaving; leaving != "" {
+		paths = append(paths, leaving)
+	}
 	return paths
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	dockercontainer "github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
@@ -26,6 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	orchestrate.LeavingNotice = 10 * time.Millisecond
 	// What fails is printed with its seed; no files beside the sources.
 	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
 		panic(err)

@@ -252,7 +252,7 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	extension := stack.ServiceExtensionOf(d.service)
 	action := &reloadContainer{
 		Name: name, LeadsTo: p.behind(d), Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
-		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service),
+		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service), Leaving: extension.Leaving,
 	}
 	op := p.plan.add(d.service.Name, action, cause, sorted(after)...)
 	p.lastReload[name] = op
@@ -264,14 +264,15 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	return []int{op}
 }
 
-// stale picks the files of which the front has others, or which it has not read.
+// stale picks the files of which the front has others, or which it has not read; all where a reload was left in its midst.
 func (p *planner) stale(d decision, files []File) []File {
 	var stale []File
 	last, told := p.staged[d.called()]
+	leaving := d.old.Files[stack.ServiceExtensionOf(d.service).Leaving].Size > 0
 	for _, f := range files {
 		have, looked := d.old.Files[f.Path]
 		if told && last[f.Path] != stampOf(f.Content) ||
-			!told && looked && (have != stampOf(f.Content) || d.old.Files[markOf(f).Path] != stampOf(markOf(f).Content)) {
+			!told && looked && (leaving || have != stampOf(f.Content) || d.old.Files[markOf(f).Path] != stampOf(markOf(f).Content)) {
 			stale = append(stale, f)
 		}
 	}

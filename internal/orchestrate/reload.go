@@ -27,16 +27,42 @@ type reloadContainer struct {
 	// Drain bounds the wait for the processes that have the old configs; 0 where nothing that they lead to goes away.
 	Drain    time.Duration
 	MakeDirs bool
+	// Leaving is the file that is executable as long as answers are to close their connections; "" where the program knows none.
+	Leaving string
 	// Undoable keeps the old configs, which costs the engine some 70 ms.
 	Undoable bool
 	old      []File
 }
 
-func (a *reloadContainer) Verb() string         { return "reload container" }
-func (a *reloadContainer) Object() string       { return a.Name }
-func (a *reloadContainer) limit() time.Duration { return CallLimit + a.Drain }
+func (a *reloadContainer) Verb() string   { return "reload container" }
+func (a *reloadContainer) Object() string { return a.Name }
+func (a *reloadContainer) limit() time.Duration {
+	return CallLimit + LeavingNotice + takeoverLimit + a.Drain
+}
 
 func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
+	var old []string
+	err := a.whileLeaving(ctx, w, func(noticed func() error) (err error) {
+		if err := a.prepare(ctx, w); err != nil {
+			return err
+		}
+		if err := noticed(); err != nil {
+			return err
+		}
+		old, err = a.signal(ctx, w)
+		return err
+	})
+	if err == nil && a.Drain > 0 {
+		err = a.drain(ctx, w, old)
+	}
+	if err != nil && !notRunning(err) {
+		return err
+	} // one between two restarts, for want of this very config perhaps, reads it when it starts
+	return a.write(ctx, w, marked)
+}
+
+// prepare checks the configs and writes them.
+func (a *reloadContainer) prepare(ctx context.Context, w Writer) error {
 	if err := a.check(ctx, w); err != nil {
 		return err
 	}
@@ -47,27 +73,20 @@ func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
 		}
 		a.old = old
 	}
-	if err := a.write(ctx, w, written); err != nil {
-		return err
-	}
-	if err := a.signal(ctx, w); err != nil && !notRunning(err) {
-		return err
-	} // one between two restarts, for want of this very config perhaps, reads it when it starts
-	return a.write(ctx, w, marked)
+	return a.write(ctx, w, written)
 }
 
-func (a *reloadContainer) signal(ctx context.Context, w Writer) error {
-	if a.Drain == 0 {
-		return w.ContainerKill(ctx, a.Name, a.Signal)
+// signal makes the program read its configs; old are the workers that have the old ones, where they are waited for.
+func (a *reloadContainer) signal(ctx context.Context, w Writer) (old []string, err error) {
+	if a.Drain > 0 || a.Leaving != "" {
+		if old, err = workers(ctx, w, a.Name); err != nil {
+			return nil, err
+		}
 	}
-	old, err := workers(ctx, w, a.Name)
-	if err != nil {
-		return err
+	if err := w.ContainerKill(ctx, a.Name, a.Signal); err != nil || a.Leaving == "" {
+		return old, err
 	}
-	if err := w.ContainerKill(ctx, a.Name, a.Signal); err != nil {
-		return err
-	}
-	return a.drain(ctx, w, old)
+	return old, a.takenOver(ctx, w, old)
 }
 
 func (a *reloadContainer) leadsToOne(services map[string]bool) bool {

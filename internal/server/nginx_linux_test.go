@@ -21,6 +21,12 @@ import (
 // startNginx runs the stack's nginx.conf before the given web tiers, until the test ends. It returns nginx's host:port.
 func startNginx(t *testing.T, upstreams ...string) string {
 	t.Helper()
+	return startNginxIn(t, t.TempDir(), upstreams...)
+}
+
+// startNginxIn has its files in dir.
+func startNginxIn(t *testing.T, dir string, upstreams ...string) string {
+	t.Helper()
 	program, env, err := findNginx()
 	if err != nil {
 		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
@@ -29,8 +35,8 @@ func startNginx(t *testing.T, upstreams ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, addr := t.TempDir(), freeAddr(t)
-	conf := strings.NewReplacer("/run/nginx", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log").Replace(string(source))
+	addr := freeAddr(t)
+	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log").Replace(string(source))
 	var servers strings.Builder
 	for _, upstream := range upstreams {
 		fmt.Fprintf(&servers, "server %s max_fails=3 fail_timeout=2s;\n", upstream)
@@ -96,7 +102,8 @@ func webTier(t *testing.T) string {
 		t.Fatal(err)
 	}
 	s := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "host=%s forwarded=%q", r.Host, r.Header["X-Forwarded-Host"])
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "host=%s forwarded=%q %s %s %s", r.Host, r.Header["X-Forwarded-Host"], r.Method, r.RequestURI, body)
 	})}
 	go func() { _ = s.Serve(listener) }()
 	t.Cleanup(func() { _ = s.Close() })
@@ -188,8 +195,12 @@ func TestNginxTriesAgainWhereNothingWasSent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			addr := startNginx(t, tt.upstreams...)
-			for range 2 {
+			dir := t.TempDir()
+			addr := startNginxIn(t, dir, tt.upstreams...)
+			for i := range 3 {
+				if i == 2 { // and while connections are being closed
+					closeConnections(t, dir)
+				}
 				begin := time.Now()
 				if got := ask(t, addr, request); !strings.Contains(got, tt.want) {
 					t.Errorf("got %q, want %q in it", got, tt.want)
@@ -223,12 +234,52 @@ func TestNginxSendsARequestOnce(t *testing.T) {
 			n++
 		}
 	}()
-	addr := startNginx(t, listener.Addr().String())
-	if got := ask(t, addr, "GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, "502 Bad Gateway") {
-		t.Errorf("got %q", got)
+	dir := t.TempDir()
+	addr := startNginxIn(t, dir, listener.Addr().String())
+	const asked = 2 // the second while connections are being closed
+	for range asked {
+		if got := ask(t, addr, "GET /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !strings.Contains(got, "502 Bad Gateway") {
+			t.Errorf("got %q", got)
+		}
+		closeConnections(t, dir)
 	}
 	_ = listener.Close()
-	if n := <-requests; n != 1 {
-		t.Errorf("it was sent %d times", n)
+	if n := <-requests; n != asked {
+		t.Errorf("%d requests were sent %d times", asked, n)
+	}
+}
+
+// closeConnections makes nginx, which has its files in dir, close the connection with each answer, as before a reload.
+func closeConnections(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "leaving"), nil, 0o555); err != nil && !os.IsPermission(err) { // it is there
+		t.Fatal(err)
+	}
+}
+
+// As long as the file is executable, each answer closes its connection, and is the same otherwise: also that of the second
+// web tier, which is asked because the first is not there.
+func TestNginxClosesConnectionsBeforeAReload(t *testing.T) {
+	dir := t.TempDir()
+	addr := startNginxIn(t, dir, freeAddr(t), webTier(t))
+	sign := filepath.Join(dir, "leaving")
+	for _, mode := range []os.FileMode{0, 0o444, 0o555, 0o444} {
+		if mode != 0 {
+			_ = os.Remove(sign)
+			if err := os.WriteFile(sign, nil, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 4 {
+			resp, err := http.Post("http://"+addr+"/a?b=c", "text/plain", strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if err != nil || resp.StatusCode != http.StatusOK || !strings.HasSuffix(string(body), " POST /a?b=c body") || resp.Close != (mode == 0o555) {
+				t.Errorf("mode %o: %s, close %t, %q, %v", mode, resp.Status, resp.Close, body, err)
+			}
+		}
 	}
 }

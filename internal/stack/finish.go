@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/go-viper/mapstructure/v2"
@@ -104,6 +106,9 @@ func (s *Stack) checkExtension(files []types.ConfigFile) error {
 	for _, svc := range s.Project.Services {
 		if check := ServiceExtensionOf(svc).Healthcheck; check != "" && check != "harmless" {
 			return located(files, "services."+svc.Name+"."+extensionKey+".healthcheck", fmt.Errorf("checking %q: use harmless, or leave it out", check))
+		}
+		if leaving := ServiceExtensionOf(svc).Leaving; leaving != "" && (!path.IsAbs(leaving) || strings.HasSuffix(leaving, "/") || ServiceExtensionOf(svc).Reload == "") {
+			return located(files, "services."+svc.Name+"."+extensionKey+".leaving", fmt.Errorf("checking %q: use the absolute path of a file, in a service with reload", leaving))
 		}
 		if config := ServiceExtensionOf(svc).Upstreams; config != "" {
 			if _, ok := s.Project.Configs[config]; !ok {

@@ -192,6 +192,18 @@ func TestUpstreamsImplyNginxsReloadSignal(t *testing.T) {
 	}
 }
 
+func TestLeavingIsAFileOfAServiceThatReloads(t *testing.T) {
+	for extension, good := range map[string]bool{
+		"{upstreams: c, leaving: /live/leaving}": true, "{reload: SIGHUP, leaving: /live/leaving}": true,
+		"{leaving: /live/leaving}": false, "{upstreams: c, leaving: leaving}": false, "{upstreams: c, leaving: /live/}": false,
+	} {
+		_, err := load(t, "services: {a: {image: a, x-stackctl: "+extension+"}}\nconfigs: {c: {content: x}}\n")
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "use the absolute path of a file, in a service with reload") {
+			t.Errorf("%s: %v", extension, err)
+		}
+	}
+}
+
 func TestConfigContents(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"compose.yaml": "services: {a: {image: a, configs: [file, text]}}\nconfigs: {file: {file: ./x.conf}, text: {content: 'v=${V}'}}\n", "x.conf": "$keep ${as} it is\n",

@@ -67,6 +67,9 @@ type ServiceExtension struct {
 	// Check is a command that ends with 0 where the Upstreams config at {file} is good; it runs in the container before
 	// the program is told to read a changed one.
 	Check []string `mapstructure:"check" yaml:"check,omitempty" json:"check,omitempty"`
+	// Leaving is a file in the container that is executable for a while before and during a reload: the Upstreams config lets
+	// every answer close its connection meanwhile.
+	Leaving string `mapstructure:"leaving" yaml:"leaving,omitempty" json:"leaving,omitempty"`
 	// Healthcheck is "harmless": running it changes nothing, so that it may be run at once and often by whoever waits for it.
 	Healthcheck string `mapstructure:"healthcheck" yaml:"healthcheck,omitempty" json:"healthcheck,omitempty"`
 	// Host says how to make the image from this host's programs where no registry answers.

@@ -22,8 +22,7 @@ type hooks struct {
 	after  []Hook
 }
 
-// enter records the call and asks the hooks; done gives those their turn that change the answer of a call that was
-// carried out.
+// enter records the call and asks the hooks; done gives those their turn that change the answer.
 func (h *hooks) enter(ctx context.Context, method, object string) (done func(error) error, err error) {
 	h.mu.Lock()
 	call := Call{N: len(h.calls) + 1, Method: method, Object: object}
@@ -37,8 +36,8 @@ func (h *hooks) enter(ctx context.Context, method, object string) (done func(err
 	}
 	return func(err error) error {
 		for _, hook := range after {
-			if lost := hook(ctx, call); err == nil && lost != nil {
-				err = lost
+			if lost := hook(ctx, call); lost != nil {
+				err = lost // a refusal too
 			}
 		}
 		return err
