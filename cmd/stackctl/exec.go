@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
@@ -32,16 +33,17 @@ func newExecCmd(a *app) *cobra.Command {
 		Example: "stackctl exec redis redis-cli INFO server\necho 'GET visits' | stackctl exec -T redis redis-cli",
 		Args:    usage(cobra.MinimumNArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.service, o.command = args[0], args[1:]
+			o.service, o.command, o.env = args[0], args[1:], passedOn(o.env)
 			return a.exec(cmd.Context(), o)
 		},
 		ValidArgsFunction: a.completeRunning,
 	}
 	cmd.Flags().SetInterspersed(false) // what follows the service belongs to the command
 	cmd.Flags().BoolVarP(&o.noTTY, "no-tty", "T", false, "do not allocate a terminal")
-	cmd.Flags().IntVar(&o.index, "index", 1, "number of the replica, from 1")
+	addTerminalFlags(cmd)
+	cmd.Flags().IntVar(&o.index, "index", 0, "number of the replica, from 1 (default: the first that runs)")
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "do not wait for it")
-	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set a variable, as NAME=VALUE; repeatable")
+	cmd.Flags().StringArrayVarP(&o.env, "env", "e", nil, "set a variable, as NAME=VALUE, or pass NAME on; repeatable")
 	cmd.Flags().StringVarP(&o.user, "user", "u", "", "run as this user")
 	cmd.Flags().StringVarP(&o.workdir, "workdir", "w", "", "run in this folder")
 	return cmd
@@ -78,7 +80,26 @@ func (a *app) exec(ctx context.Context, o *execOptions) error {
 	return err
 }
 
-// findReplica returns the ID of a running container.
+// addTerminalFlags are those that docker's users type by habit. What they ask for is done anyway.
+func addTerminalFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolP("interactive", "i", true, "accepted as docker does: the input is always passed on")
+	cmd.Flags().BoolP("tty", "t", true, "accepted as docker does: a terminal is allocated where there is one; -T does not")
+}
+
+// passedOn gives variables without a value the one that they have here; those that have none are left out, as docker does.
+func passedOn(env []string) []string {
+	var full []string
+	for _, e := range env {
+		if strings.Contains(e, "=") {
+			full = append(full, e)
+		} else if value, ok := os.LookupEnv(e); ok {
+			full = append(full, e+"="+value)
+		}
+	}
+	return full
+}
+
+// findReplica returns the ID of a running container; an index of 0 is the first that runs.
 func findReplica(ctx context.Context, eng *engine.Engine, project, service string, index int) (string, error) {
 	list, err := orchestrate.Containers(ctx, eng, project)
 	if err != nil {
@@ -89,13 +110,16 @@ func findReplica(ctx context.Context, eng *engine.Engine, project, service strin
 		if c.OneOff || c.Service != service {
 			continue
 		}
-		if c.Number == index {
-			if c.State != "running" {
-				return "", fmt.Errorf("running a command in container %q: it is %s; start it with `stackctl up`", c.Name, c.State)
-			}
+		if c.State == "running" && (index == 0 || c.Number == index) {
 			return c.ID, nil
 		}
-		have = append(have, fmt.Sprint(c.Number))
+		if c.Number == index {
+			return "", fmt.Errorf("running a command in container %q: it is %s; start it with `stackctl up`", c.Name, c.State)
+		}
+		have = append(have, fmt.Sprintf("%d (%s)", c.Number, c.State))
+	}
+	if index == 0 && len(have) > 0 {
+		return "", fmt.Errorf("running a command in service %q: none of its replicas runs: %s; start it with `stackctl up`", service, strings.Join(have, ", "))
 	}
 	if len(have) > 0 {
 		return "", fmt.Errorf("finding replica %d of service %q: it has %s", index, service, strings.Join(have, ", "))

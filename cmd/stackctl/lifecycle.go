@@ -128,6 +128,24 @@ func newLifecycleCmds(a *app) []*cobra.Command {
 	return cmds
 }
 
+// narrow keeps to the services of the user's own Compose files where these are named, as docker compose does: the project may have
+// others.
+func (a *app) narrow(ctx context.Context, observed *orchestrate.Observed, choice *orchestrate.Choice) error {
+	if embedded, err := a.embedded(ctx); err != nil || embedded {
+		return err
+	}
+	s, err := a.read(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if len(choice.Services) > 0 {
+		_, err = s.Named(choice.Services)
+		return err
+	}
+	observed.KeepServices(s.Project.ServiceNames())
+	return nil
+}
+
 // lifecycle plans and applies, under the project's lock.
 func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecycleOptions) error {
 	begin := time.Now()
@@ -143,6 +161,9 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 	defer unlock()
 	observed, err := orchestrate.Observe(ctx, eng, project)
 	if err != nil {
+		return err
+	}
+	if err := a.narrow(ctx, observed, &o.Choice); err != nil {
 		return err
 	}
 	plan, err := l.plan(observed, o)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+	"github.com/mattn/go-shellwords"
 	"github.com/spf13/cobra"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
@@ -40,8 +41,12 @@ func newRunCmd(a *app) *cobra.Command {
 			o.service, o.Command = args[0], args[1:]
 			for _, e := range o.Env {
 				if name, _, _ := strings.Cut(e, "="); name == "" {
-					return usageError{fmt.Errorf("checking --env %q: use NAME=VALUE", e)}
+					return usageError{fmt.Errorf("checking --env %q: use NAME=VALUE, or NAME to pass it on", e)}
 				}
+			}
+			o.Env = passedOn(o.Env)
+			if cmd.Flags().Changed("publish") {
+				return usageError{errors.New("checking --publish: not supported by stackctl; --service-ports (-P) publishes the service's own ports")}
 			}
 			return a.run(cmd.Context(), o)
 		},
@@ -54,11 +59,15 @@ func newRunCmd(a *app) *cobra.Command {
 	flags.BoolVarP(&o.detach, "detach", "d", false, "do not wait for it; print its name")
 	flags.BoolVar(&o.noDeps, "no-deps", false, "do not start what the service depends on")
 	flags.BoolVarP(&o.PublishPort, "service-ports", "P", false, "publish the service's ports")
-	flags.StringArrayVarP(&o.Env, "env", "e", nil, "set a variable, as NAME=VALUE; repeatable")
+	flags.StringArrayVarP(&o.Env, "env", "e", nil, "set a variable, as NAME=VALUE, or pass NAME on; repeatable")
 	flags.StringVarP(&o.User, "user", "u", "", "run as this user")
 	flags.StringVarP(&o.WorkingDir, "workdir", "w", "", "run in this folder")
 	flags.StringVar(&o.entrypoint, "entrypoint", "", "run this instead of the image's or the service's entrypoint")
 	flags.StringVar(&o.Name, "name", "", "name of the container")
+	addTerminalFlags(cmd)
+	// -p is docker's here, so that a port is not taken for the project's name; naming --project-name keeps the global one reachable.
+	flags.StringArrayP("publish", "p", nil, "refused: use --service-ports")
+	flags.StringVar(&a.project, "project-name", a.project, "project name (before the verb also -p)")
 	return cmd
 }
 
@@ -126,7 +135,11 @@ func (a *app) createOneOff(ctx context.Context, eng *engine.Engine, s *stack.Sta
 		o.Name = fmt.Sprintf("%s-%s-run-%s", s.Project.Name, o.service, hex.EncodeToString(random[:]))
 	}
 	if o.entrypoint != "" {
-		o.Entrypoint = strings.Fields(o.entrypoint)
+		words, err := shellwords.Parse(o.entrypoint)
+		if err != nil {
+			return usageError{fmt.Errorf("reading --entrypoint %q: %w", o.entrypoint, err)}
+		}
+		o.Entrypoint = words
 	}
 	o.Stdin = !o.detach
 	o.TTY = !o.noTTY && !o.detach && isTerminal(a.In) && isTerminal(a.Out)
@@ -144,9 +157,10 @@ func (a *app) createOneOff(ctx context.Context, eng *engine.Engine, s *stack.Sta
 	return orchestrate.Apply(ctx, eng, plan, show.event)
 }
 
-// attachTo starts the container with this terminal's streams, and passes its exit code on. Ctrl-C stops it.
+// attachTo starts the container with this terminal's streams, and passes signals and its exit code on.
 func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) error {
-	stream, err := eng.ContainerAttach(ctx, o.Name, container.AttachOptions{Stream: true, Stdin: o.Stdin, Stdout: true, Stderr: true})
+	lasting := context.WithoutCancel(ctx)
+	stream, err := eng.ContainerAttach(lasting, o.Name, container.AttachOptions{Stream: true, Stdin: o.Stdin, Stdout: true, Stderr: true})
 	if err != nil {
 		return fmt.Errorf("attaching to container %q: %w", o.Name, err)
 	}
@@ -155,7 +169,6 @@ func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) e
 	if o.Remove {
 		condition = container.WaitConditionRemoved
 	}
-	lasting := context.WithoutCancel(ctx)
 	statuses, errs := eng.ContainerWait(lasting, o.Name, condition)
 	if err := eng.ContainerStart(ctx, o.Name, container.StartOptions{}); err != nil {
 		return fmt.Errorf("starting container %q: %w", o.Name, err)
@@ -166,9 +179,14 @@ func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) e
 			return err
 		}
 		defer restore()
-		if size := <-watchSize(ctx, a.Out); size.Width > 0 {
-			_ = eng.ContainerResize(ctx, o.Name, container.ResizeOptions{Width: size.Width, Height: size.Height}) // a courtesy
-		}
+		watching, stopWatching := context.WithCancel(lasting)
+		defer stopWatching()
+		sizes := watchSize(watching, a.Out)
+		go func() { // ends with watching
+			for size := range sizes {
+				_ = eng.ContainerResize(watching, o.Name, container.ResizeOptions{Width: size.Width, Height: size.Height}) // a courtesy
+			}
+		}()
 	}
 	go func() { // ends with its input, or with the process: a read of a terminal cannot be interrupted
 		_, _ = io.Copy(stream.Conn, a.In)
@@ -183,17 +201,12 @@ func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) e
 			_, _ = stdcopy.StdCopy(raw(a.Out), raw(a.Err), stream.Reader)
 		}
 	}()
-	stop := context.AfterFunc(ctx, func() {
-		_ = eng.ContainerStop(lasting, o.Name, container.StopOptions{}) // the wait below tells
-	})
-	defer stop()
+	passing := passSignals(func(signal string) { _ = eng.ContainerKill(lasting, o.Name, signal) }) // the wait below tells
+	defer passing()
 	select {
 	case status := <-statuses:
 		<-printed
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case status.StatusCode != 0:
+		if status.StatusCode != 0 {
 			return exitError(status.StatusCode)
 		}
 		return nil
