@@ -161,9 +161,6 @@ func replicaName(service string, number int) string { return fmt.Sprintf("%s-%d"
 // palette holds the colours of services' names; both light and dark terminals show them.
 var palette = []int{36, 33, 32, 35, 34, 96, 93, 92, 95, 94}
 
-// everything matches any line.
-var everything = regexp.MustCompile("")
-
 type linePrinter struct {
 	out        *buffered
 	timestamps bool

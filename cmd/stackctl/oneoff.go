@@ -44,7 +44,11 @@ func newRunCmd(a *app) *cobra.Command {
 					return usageError{fmt.Errorf("checking --env %q: use NAME=VALUE, or NAME to pass it on", e)}
 				}
 			}
-			o.Env = passedOn(o.Env)
+			words, err := shellwords.Parse(o.entrypoint)
+			if err != nil {
+				return usageError{fmt.Errorf("reading --entrypoint %q: %w", o.entrypoint, err)}
+			}
+			o.Env, o.Entrypoint = passedOn(o.Env), words
 			if cmd.Flags().Changed("publish") {
 				return usageError{errors.New("checking --publish: not supported by stackctl; --service-ports (-P) publishes the service's own ports")}
 			}
@@ -133,13 +137,6 @@ func (a *app) createOneOff(ctx context.Context, eng *engine.Engine, s *stack.Sta
 		var random [6]byte
 		_, _ = rand.Read(random[:]) // never fails
 		o.Name = fmt.Sprintf("%s-%s-run-%s", s.Project.Name, o.service, hex.EncodeToString(random[:]))
-	}
-	if o.entrypoint != "" {
-		words, err := shellwords.Parse(o.entrypoint)
-		if err != nil {
-			return usageError{fmt.Errorf("reading --entrypoint %q: %w", o.entrypoint, err)}
-		}
-		o.Entrypoint = words
 	}
 	o.Stdin = !o.detach
 	o.TTY = !o.noTTY && !o.detach && isTerminal(a.In) && isTerminal(a.Out)
