@@ -9,7 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
+	"sync"
 	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/loader"
@@ -27,23 +28,60 @@ const (
 // IgnoreLimit is the most bytes of a .dockerignore.
 const IgnoreLimit = 1 << 20
 
-// ReadFile reads a regular file of at most limit bytes. It returns when ctx ends, also while the file system does not answer.
+// ReadFile reads a regular file of at most limit bytes, or a pipe of the shell's. It returns when ctx ends, also while the file system
+// does not answer.
 func ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 	return within(ctx, func() ([]byte, error) {
-		if err := CheckFile(path, limit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		info, err := check(path, limit)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe meanwhile
-		if err != nil {
-			return nil, err
+		read := func() ([]byte, error) { return readAll(path, limit) }
+		if err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+			read = pipes.once(info, read)
 		}
-		defer f.Close()
-		content, err := io.ReadAll(io.LimitReader(f, limit+1))
-		if err == nil && int64(len(content)) > limit {
-			err = tooLarge(path, limit)
-		}
-		return content, err
+		return read()
 	})
+}
+
+func readAll(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe meanwhile
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = tooLarge(path, limit)
+	}
+	return content, err
+}
+
+// pipes remembers what pipes had: a command may read its Compose file several times, and a pipe has its content only once.
+var pipes memory
+
+type memory struct {
+	mu    sync.Mutex
+	known []remembered
+}
+
+type remembered struct {
+	info fs.FileInfo
+	read func() ([]byte, error)
+}
+
+// once returns the read of that pipe which came first.
+func (m *memory) once(pipe fs.FileInfo, read func() ([]byte, error)) func() ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.known {
+		if os.SameFile(k.info, pipe) {
+			return k.read
+		}
+	}
+	read = sync.OnceValues(read)
+	m.known = append(m.known, remembered{pipe, read})
+	return read
 }
 
 // within runs what cannot be interrupted, and leaves it to itself when ctx ends: the process is about to end, too.
@@ -66,23 +104,29 @@ func within[T any](ctx context.Context, read func() (T, error)) (T, error) {
 }
 
 // CheckFile refuses what is no regular file, or has more than limit bytes. What the shell has put there for the command line, as
-// `<(command)` does, may be a pipe.
+// `<(command)` and `command |` do, may be a pipe.
 func CheckFile(path string, limit int64) error {
+	_, err := check(path, limit)
+	return err
+}
+
+func check(path string, limit int64) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return err
-	case path == os.DevNull:
-		return nil
-	case info.Mode()&fs.ModeNamedPipe != 0 && strings.HasPrefix(path, "/dev/fd/"):
-		return nil
+		return nil, err
+	case path == os.DevNull, info.Mode()&fs.ModeNamedPipe != 0 && inherited.MatchString(path):
+		return info, nil
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("reading %q: it is no regular file", path)
+		return nil, fmt.Errorf("reading %q: it is no regular file", path)
 	case info.Size() > limit:
-		return tooLarge(path, limit)
+		return nil, tooLarge(path, limit)
 	}
-	return nil
+	return info, nil
 }
+
+// inherited are the names of the files that this process was started with.
+var inherited = regexp.MustCompile(`^(/dev/stdin|/(dev|proc/self)/fd/[0-9]+)$`)
 
 func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("reading %q: it has more than %d MiB, the most that is read of such a file", path, limit>>20)

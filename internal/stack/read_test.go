@@ -91,3 +91,25 @@ func TestReadingEndsWithItsContext(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What a pipe had is there again for each further reading: commands read their Compose file several times.
+func TestAPipeIsReadOnce(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	path := fmt.Sprintf("/dev/fd/%d", r.Fd())
+	go func() {
+		_, _ = w.WriteString("services: {a: {image: i}}\n")
+		_ = w.Close()
+	}()
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		s, err := stack.Load(ctx, stack.Options{Files: []string{path}, ProjectName: "p"})
+		cancel()
+		if err != nil || len(s.Project.Services) != 1 {
+			t.Errorf("%v", err)
+		}
+	}
+}
