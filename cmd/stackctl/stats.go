@@ -12,6 +12,7 @@ import (
 	"github.com/docker/go-units"
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/termtext"
 )
@@ -55,7 +56,10 @@ type statsRow struct {
 	PIDs        uint64    `json:"pids"`
 }
 
-var errMeasured = errors.New("measured")
+var (
+	errMeasured   = errors.New("measured")
+	errUnmeasured = errors.New("measuring containers: the engine has not measured each of them twice in time; try again, and see `stackctl doctor`")
+)
 
 func (a *app) stats(ctx context.Context, o *statsOptions) error {
 	eng, project, err := a.open(ctx)
@@ -65,9 +69,20 @@ func (a *app) stats(ctx context.Context, o *statsOptions) error {
 	defer eng.Close()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if o.once {
+		defer time.AfterFunc(orchestrate.CallLimit, func() { cancel(errUnmeasured) }).Stop()
+	}
 	lines, inPlace := 0, !o.once && o.format == "table" && isTerminal(a.Out)
 	var last time.Time
 	sink := watch.Sink{State: func(s watch.State) {
+		if s.Err != nil { // what follows in it is old
+			if o.once {
+				cancel(s.Err)
+			} else {
+				a.tell("stackctl: " + s.Err.Error() + "; trying again")
+			}
+			return
+		}
 		rows, measured := statsRows(s, o.services)
 		if len(rows) > 0 && !rows[0].Time.After(last) {
 			return
@@ -90,8 +105,10 @@ func (a *app) stats(ctx context.Context, o *statsOptions) error {
 		return eng, watch.Engine{Context: eng.Context, Address: eng.Address}, nil
 	}
 	err = watch.Run(ctx, connect, watch.Options{Project: project}, sink)
-	if errors.Is(context.Cause(ctx), errMeasured) {
+	if cause := context.Cause(ctx); errors.Is(cause, errMeasured) {
 		return nil
+	} else if !errors.Is(cause, context.Canceled) {
+		return cause
 	}
 	return err
 }

@@ -96,5 +96,5 @@ func (a *app) port(ctx context.Context, service string, port uint16, protocol st
 			}
 		}
 	}
-	return fmt.Errorf("finding port %d/%s of service %q: replica %d does not publish it", port, protocol, service, index)
+	return fmt.Errorf("finding port %d/%s of service %q: replica %d does not publish it; `stackctl ps` shows what is published", port, protocol, service, index)
 }

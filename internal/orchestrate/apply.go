@@ -3,7 +3,6 @@ package orchestrate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -116,7 +115,7 @@ func step(ctx context.Context, w Writer, op Op, slots chan struct{}, sink Sink) 
 		return ctx.Err()
 	}
 	if limited.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer from the engine within %s", op.Action.limit())
+		err = NoAnswer(op.Action.limit())
 	}
 	err = stepError(op.Action, err)
 	event.Kind, event.Err = EventFailed, err

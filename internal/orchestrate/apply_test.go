@@ -98,7 +98,7 @@ func TestCallThatHangsEndsAtItsLimit(t *testing.T) {
 		}}
 		begin := time.Now()
 		err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
-		if err == nil || err.Error() != `trying step "slow": no answer from the engine within 7s` {
+		if err == nil || err.Error() != `trying step "slow": no answer from the engine within 7s; STACKCTL_ENGINE_TIMEOUT=5m gives it more` {
 			t.Errorf("err = %v", err)
 		}
 		if took := time.Since(begin); took != 7*time.Second {
@@ -116,7 +116,7 @@ func TestEngineThatHangs(t *testing.T) {
 		w := newWorld(t, s)
 		w.Block("ContainerStart", "stackctl-redis-1")
 		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
-		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s` {
+		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s; STACKCTL_ENGINE_TIMEOUT=5m gives it more` {
 			t.Errorf("err = %v", err)
 		}
 		if w.State("stackctl-web-1") != "running" {

@@ -2,7 +2,6 @@ package orchestrate
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -49,7 +48,7 @@ func (a stopContainer) apply(ctx context.Context, w Writer) error {
 	begin := time.Now()
 	if err := ignoreGone(w.ContainerStop(limited, a.ID, container.StopOptions{Timeout: &seconds})); err != nil {
 		if limited.Err() != nil && ctx.Err() == nil {
-			err = fmt.Errorf("no answer from the engine within %s", *grace+CallLimit)
+			err = NoAnswer(*grace + CallLimit)
 		}
 		return err
 	}

@@ -2,11 +2,20 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
@@ -14,13 +23,87 @@ import (
 
 // What the engine leaves out of a description would be a nil pointer for whoever reads it: here it is an error.
 
+// understood turns an error about the form of an answer into one that says so.
+func understood(call string, err error) error {
+	if errors.As(err, new(*json.SyntaxError)) || errors.As(err, new(*json.UnmarshalTypeError)) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return oddAnswer(call, err.Error())
+	}
+	return err
+}
+
+// whole checks the entries of a list.
+func whole[T any](call string, list []T, err error, named func(T) bool) ([]T, error) {
+	if err == nil && !slices.ContainsFunc(list, func(entry T) bool { return !named(entry) }) {
+		return list, nil
+	}
+	if err == nil {
+		err = oddAnswer(call, "an entry has no ID or name")
+	}
+	return nil, understood(call, err)
+}
+
+// ContainerList lists containers; each has an ID and a name.
+func (e *Engine) ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error) {
+	list, err := e.Client.ContainerList(ctx, options)
+	return whole("GET /containers/json", list, err, func(c container.Summary) bool { return c.ID != "" && len(c.Names) > 0 })
+}
+
+// NetworkList lists networks; each has an ID and a name.
+func (e *Engine) NetworkList(ctx context.Context, options network.ListOptions) ([]network.Summary, error) {
+	list, err := e.Client.NetworkList(ctx, options)
+	return whole("GET /networks", list, err, func(n network.Summary) bool { return n.ID != "" && n.Name != "" })
+}
+
+// VolumeList lists volumes; each is there and has a name.
+func (e *Engine) VolumeList(ctx context.Context, options volume.ListOptions) (volume.ListResponse, error) {
+	response, err := e.Client.VolumeList(ctx, options)
+	response.Volumes, err = whole("GET /volumes", response.Volumes, err, func(v *volume.Volume) bool { return v != nil && v.Name != "" })
+	return response, err
+}
+
+// ImageList lists images; each has an ID.
+func (e *Engine) ImageList(ctx context.Context, options image.ListOptions) ([]image.Summary, error) {
+	list, err := e.Client.ImageList(ctx, options)
+	return whole("GET /images/json", list, err, func(i image.Summary) bool { return i.ID != "" })
+}
+
+// Events follows what happens on the engine.
+func (e *Engine) Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error) {
+	messages, errs := e.Client.Events(ctx, options)
+	return messages, later(errs, func(err error) error { return understood("GET /events", err) })
+}
+
+// ContainerWait waits for the end of a container.
+func (e *Engine) ContainerWait(ctx context.Context, id string, condition container.WaitCondition) (<-chan container.WaitResponse, <-chan error) {
+	statuses, errs := e.Client.ContainerWait(ctx, id, condition)
+	call := "POST /containers/" + id + "/wait"
+	return statuses, later(errs, func(err error) error {
+		if errors.Is(err, io.EOF) { // what the events of a span of time end with
+			return oddAnswer(call, "it is empty")
+		}
+		return understood(call, err)
+	})
+}
+
+// later changes the one error that comes, if one does.
+func later(errs <-chan error, change func(error) error) <-chan error {
+	passed := make(chan error, 1)
+	go func() { // ends with the call
+		if err, ok := <-errs; ok {
+			passed <- change(err)
+			close(passed)
+		}
+	}()
+	return passed
+}
+
 // ContainerInspect describes a container; State, HostConfig, Config and NetworkSettings are there.
 func (e *Engine) ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error) {
 	info, err := e.Client.ContainerInspect(ctx, id)
 	if err == nil && (info.ContainerJSONBase == nil || info.ID == "" || info.State == nil || info.HostConfig == nil || info.Config == nil || info.NetworkSettings == nil) {
 		err = oddAnswer("GET /containers/"+id+"/json", "parts of it are missing")
 	}
-	return info, err
+	return info, understood("GET /containers/"+id+"/json", err)
 }
 
 // ImageInspect describes an image; its ID and Config are there.
@@ -29,7 +112,7 @@ func (e *Engine) ImageInspect(ctx context.Context, id string, options ...client.
 	if err == nil && info.ID == "" {
 		err = oddAnswer("GET /images/"+id+"/json", "it has no ID")
 	}
-	return info, err
+	return info, understood("GET /images/"+id+"/json", err)
 }
 
 // ContainerExecCreate prepares an exec.
@@ -38,7 +121,7 @@ func (e *Engine) ContainerExecCreate(ctx context.Context, id string, options con
 	if err == nil && created.ID == "" {
 		err = oddAnswer("POST /containers/"+id+"/exec", "it has no ID")
 	}
-	return created, err
+	return created, understood("POST /containers/"+id+"/exec", err)
 }
 
 // ContainerExecInspect describes an exec.
@@ -47,22 +130,40 @@ func (e *Engine) ContainerExecInspect(ctx context.Context, id string) (container
 	if err == nil && info.ExecID == "" {
 		err = oddAnswer("GET /exec/"+id+"/json", "it has no ID") // and so no exit code either
 	}
-	return info, err
+	return info, understood("GET /exec/"+id+"/json", err)
+}
+
+// ServerVersion tells the engine's versions.
+func (e *Engine) ServerVersion(ctx context.Context) (types.Version, error) {
+	version, err := e.Client.ServerVersion(ctx)
+	return version, understood("GET /version", err)
+}
+
+// Info describes the engine.
+func (e *Engine) Info(ctx context.Context) (system.Info, error) {
+	info, err := e.Client.Info(ctx)
+	return info, understood("GET /info", err)
+}
+
+// ContainerTop lists the processes of a container.
+func (e *Engine) ContainerTop(ctx context.Context, id string, arguments []string) (container.TopResponse, error) {
+	top, err := e.Client.ContainerTop(ctx, id, arguments)
+	return top, understood("GET /containers/"+id+"/top", err)
 }
 
 // ContainerExecAttach starts an exec and returns its streams.
 func (e *Engine) ContainerExecAttach(ctx context.Context, id string, options container.ExecAttachOptions) (types.HijackedResponse, error) {
-	return hijack(ctx, func() (types.HijackedResponse, error) { return e.Client.ContainerExecAttach(ctx, id, options) })
+	return hijack(ctx, "POST /exec/"+id+"/start", func() (types.HijackedResponse, error) { return e.Client.ContainerExecAttach(ctx, id, options) })
 }
 
 // ContainerAttach returns the streams of a container.
 func (e *Engine) ContainerAttach(ctx context.Context, id string, options container.AttachOptions) (types.HijackedResponse, error) {
-	return hijack(ctx, func() (types.HijackedResponse, error) { return e.Client.ContainerAttach(ctx, id, options) })
+	return hijack(ctx, "POST /containers/"+id+"/attach", func() (types.HijackedResponse, error) { return e.Client.ContainerAttach(ctx, id, options) })
 }
 
 // hijack waits for the engine to hand a connection over, at most as long as for any answer. The client waits for it whatever becomes
 // of ctx: then it is left to that, and the streams are closed should it ever come.
-func hijack(ctx context.Context, open func() (types.HijackedResponse, error)) (types.HijackedResponse, error) {
+func hijack(ctx context.Context, call string, open func() (types.HijackedResponse, error)) (types.HijackedResponse, error) {
 	var stream types.HijackedResponse
 	var err error
 	answered := make(chan struct{})
@@ -75,6 +176,9 @@ func hijack(ctx context.Context, open func() (types.HijackedResponse, error)) (t
 	reason := error(nil)
 	select {
 	case <-answered:
+		if err != nil && strings.HasPrefix(err.Error(), "unable to upgrade") {
+			err = oddAnswer(call, err.Error())
+		}
 		return stream, err
 	case <-ctx.Done():
 		reason = ctx.Err()

@@ -159,6 +159,8 @@ func (w *work) read(ctx context.Context, open func(ctx context.Context, alive fu
 		switch err := decoder.Decode(&message); {
 		case errors.Is(err, io.EOF):
 			return nil
+		case err != nil && ctx.Err() == nil:
+			return fmt.Errorf("reading the engine's progress: %w; try again, and see `stackctl doctor`", err)
 		case err != nil:
 			return err
 		case message.Error != nil:
