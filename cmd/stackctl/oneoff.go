@@ -208,6 +208,8 @@ func (a *app) attachTo(ctx context.Context, eng *engine.Engine, o *runOptions) e
 		}
 		return nil
 	case err := <-errs:
+		stream.Close()
+		<-printed
 		return errors.Join(fmt.Errorf("waiting for container %q: %w", o.Name, err), ctx.Err())
 	}
 }
