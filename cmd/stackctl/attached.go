@@ -116,11 +116,17 @@ func (a *app) attach(ctx context.Context, eng *engine.Engine, s *stack.Stack, o 
 	return a.endAttached(ctx, eng, s, o, code, signals)
 }
 
+// signalLimit bounds the wait for a signal that has come already.
+const signalLimit = time.Second
+
 // endAttached stops the containers, prints what they have left to say, and returns what the command ends with.
 func (a *app) endAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, code int, signals <-chan os.Signal) error {
 	if ctx.Err() != nil {
 		a.tell("stopping; press Ctrl-C again to kill")
-		<-signals // the one that ended ctx
+		select {
+		case <-signals: // the one that ended ctx
+		case <-time.After(signalLimit):
+		}
 	}
 	ending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

@@ -70,31 +70,33 @@ func (e *Engine) ImageList(ctx context.Context, options image.ListOptions) ([]im
 // Events follows what happens on the engine.
 func (e *Engine) Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error) {
 	messages, errs := e.Client.Events(ctx, options)
-	return messages, later(errs, func(err error) error { return understood("GET /events", err) })
+	failed := make(chan error, 1)
+	go func() { // ends with the call
+		if err, ok := <-errs; ok {
+			failed <- understood("GET /events", err)
+		}
+		close(failed)
+	}()
+	return messages, failed
 }
 
 // ContainerWait waits for the end of a container.
 func (e *Engine) ContainerWait(ctx context.Context, id string, condition container.WaitCondition) (<-chan container.WaitResponse, <-chan error) {
 	statuses, errs := e.Client.ContainerWait(ctx, id, condition)
-	call := "POST /containers/" + id + "/wait"
-	return statuses, later(errs, func(err error) error {
-		if errors.Is(err, io.EOF) { // what the events of a span of time end with
-			return oddAnswer(call, "it is empty")
-		}
-		return understood(call, err)
-	})
-}
-
-// later changes the one error that comes, if one does.
-func later(errs <-chan error, change func(error) error) <-chan error {
-	passed := make(chan error, 1)
+	ended, failed := make(chan container.WaitResponse, 1), make(chan error, 1)
 	go func() { // ends with the call
-		if err, ok := <-errs; ok {
-			passed <- change(err)
-			close(passed)
+		select {
+		case status := <-statuses:
+			ended <- status
+		case err := <-errs:
+			call := "POST /containers/" + id + "/wait"
+			if errors.Is(err, io.EOF) {
+				err = oddAnswer(call, "it is empty")
+			}
+			failed <- understood(call, err)
 		}
 	}()
-	return passed
+	return ended, failed
 }
 
 // ContainerInspect describes a container; State, HostConfig, Config and NetworkSettings are there.
