@@ -22,8 +22,11 @@ var anonymousName = regexp.MustCompile("^[0-9a-f]{64}$")
 func (c *Container) addVolumes(mounts []container.MountPoint) {
 	var folders []string
 	_ = json.Unmarshal([]byte(c.Labels[LabelFolders]), &folders) // without the label it has none
-	c.Data = map[string]string{}
+	c.Data, c.Volumes = map[string]string{}, map[string]string{}
 	for _, m := range mounts {
+		if m.Type == mount.TypeVolume {
+			c.Volumes[m.Destination] = m.Name
+		}
 		c.mountsFiles = c.mountsFiles || m.Destination == filesFolder
 		switch {
 		case m.Type != mount.TypeVolume || !anonymousName.MatchString(m.Name):

@@ -3,6 +3,7 @@ package orchestrate
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -103,7 +104,7 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 		}
 		return changeCause(stack.Diff(c.Fields, fields)), nil
 	}
-	if cause := p.networkCause(d); cause != "" {
+	if cause := cmp.Or(p.networkCause(d), volumeCause(d)); cause != "" {
 		return cause, nil
 	}
 	if changed := d.derivedDiff(*c); len(changed) > 0 {
@@ -136,6 +137,22 @@ func (p *planner) networkCause(d decision) string {
 		}
 		if book := p.books[key]; book != nil && !book.subnet.Contains(address) {
 			return fmt.Sprintf("it has no address in %s of network %q", book.subnet, name)
+		}
+	}
+	return ""
+}
+
+// volumeCause says at which path a container has another volume than it should, or "": the configuration's hash covers what the
+// Compose file calls a volume, not the name of it that the engine has.
+func volumeCause(d decision) string {
+	if d.revision != nil {
+		return "" // it has the volumes that it had
+	}
+	for _, v := range d.service.Volumes {
+		config, named := d.stack.Project.Volumes[v.Source]
+		target := path.Clean(v.Target)
+		if have := d.old.Volumes[target]; v.Type == types.VolumeTypeVolume && named && have != config.Name {
+			return fmt.Sprintf("the volume at %s changed: %q -> %q", target, have, config.Name)
 		}
 	}
 	return ""

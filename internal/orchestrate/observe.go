@@ -67,7 +67,9 @@ type Container struct {
 	Upstreams string           // the config that has its upstreams, where it was read
 
 	// Data are its anonymous volumes, by path: the image or the Compose file wants them, so that they may hold data.
-	Data    map[string]string
+	Data map[string]string
+	// Volumes are all its volumes, by path.
+	Volumes map[string]string
 	folders []string // the anonymous volumes that hold its configs
 	// mountsFiles says that some of its configs are mounted by themselves: they cannot be written again.
 	mountsFiles bool

@@ -71,7 +71,7 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 		lo.ResolvePaths = true
 		// Compiling the specification's JSON schema takes longer than all else; a test validates the embedded file.
 		lo.SkipValidation = len(o.Files) == 0
-		loader.WithSupportedAttributes(supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
+		loader.WithSupportedAttributes(Supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
 	}
 	project, warnings, err := parsed(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, resolve) })
 	if err != nil {

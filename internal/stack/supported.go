@@ -32,6 +32,7 @@ var unsupportedPaths = []string{
 	"services.*.deploy.resources.reservations.cpus",
 	"services.*.deploy.restart_policy.delay", "services.*.deploy.restart_policy.window", "services.*.deploy.rollback_config",
 	"services.*.deploy.update_config.monitor", "services.*.deploy.update_config.max_failure_ratio",
+	"services.*.env_file.[].format",
 	"services.*.networks.*.driver_opts", "services.*.networks.*.gw_priority", "services.*.networks.*.interface_name",
 	"services.*.networks.*.ipv6_address", "services.*.networks.*.link_local_ips", "services.*.networks.*.mac_address",
 	"services.*.networks.*.priority", "services.*.networks.*.use_service_name_alias",
@@ -45,8 +46,8 @@ var unsupportedPaths = []string{
 // supportedTopLevel are the top-level keys that are honoured.
 var supportedTopLevel = []string{"configs", "include", "name", "networks", "secrets", "services", "version", "volumes"}
 
-// supported lists the attribute paths of the Compose specification that are honoured.
-func supported() []tree.Path {
+// Supported lists the attribute paths of the Compose specification that are honoured.
+func Supported() []tree.Path {
 	return slices.DeleteFunc(slices.Clone(schema.AttributePaths()), func(path tree.Path) bool {
 		parts := path.Parts()
 		if !slices.Contains(supportedTopLevel, parts[0]) {

@@ -127,7 +127,13 @@ func (e *Engine) mountAll(c *box) error {
 		maps.Copy(c.mounts, other.mounts)
 		c.own = append(c.own, other.own...)
 	}
-	for _, m := range c.host.Mounts {
+	mounts := slices.Clone(c.host.Mounts)
+	for _, bind := range c.host.Binds {
+		if part := strings.Split(bind, ":"); !strings.HasPrefix(part[0], "/") {
+			mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Source: part[0], Target: part[1]})
+		}
+	}
+	for _, m := range mounts {
 		if m.Type != mount.TypeVolume {
 			continue
 		}
