@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -225,34 +224,6 @@ func lockProject(ctx context.Context, eng *engine.Engine, project string, show r
 			Detail: "another stackctl is changing this project; waiting for it to finish",
 		})
 	})
-}
-
-// reachable reports whether the probed port is published where this machine reaches it.
-func reachable(eng *engine.Engine, s *stack.Stack) bool {
-	r := s.Extension.Ready
-	if r == nil {
-		return false
-	}
-	_, published := orchestrate.Published(s, r.Service, r.Port)
-	return published && eng.Local()
-}
-
-// settle is how long a container without a healthcheck has to run to count as up.
-const settle = 500 * time.Millisecond
-
-// awaitReady waits until the stack answers, and, for a file of the user's own or with --wait, until the engine calls each
-// container healthy: whoever asks the engine next is told so.
-func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, plan *orchestrate.Plan, show renderer) error {
-	how := orchestrate.Waiting{Settle: settle, Limit: o.waitTimeout, Healthy: !s.Embedded || o.attach.wait, Sink: show.event}
-	if !reachable(eng, s) && s.Extension.Store != nil {
-		how.Dial = func(ctx context.Context, address string) (net.Conn, error) {
-			return eng.DialService(ctx, s.Project.Name, address)
-		}
-	}
-	if plan.Empty() {
-		how.Settle = 0
-	}
-	return orchestrate.AwaitReady(ctx, eng, s, how)
 }
 
 // reportUp prints the result: the URL to standard output, unless that is the containers', and the rest to standard error.
