@@ -164,14 +164,12 @@ func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 	case err != nil:
 		return fmt.Errorf("reading the counter: %w", err)
 	}
-	if !yes {
-		if !isTerminal(a.In) {
-			return usageError{errors.New("resetting the counter: there is no terminal to ask on; use --yes")}
-		}
-		ok, err := a.ask(ctx, fmt.Sprintf("Reset %s from %s to 0?", store.VisitsKey, was))
-		if err != nil || !ok {
-			return err
-		}
+	agreed, given, err := a.answer(ctx, fmt.Sprintf("Reset %s from %s to 0?", store.VisitsKey, was), yes)
+	switch {
+	case err == nil && !given:
+		return usageError{errors.New("resetting the counter: there is no terminal to ask on; use --yes")}
+	case err != nil || !agreed:
+		return err
 	}
 	old, _, err := client.Reset(ctx)
 	if err != nil {
