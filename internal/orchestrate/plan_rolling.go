@@ -81,6 +81,9 @@ func (p *planner) canRoll(d decision) bool {
 	if d.fate != replace || !d.old.Running() || d.service.ContainerName != "" || len(d.service.Ports) > 0 || len(d.old.Data) > 0 || len(p.fronts(d)) == 0 {
 		return false
 	}
+	if slices.ContainsFunc(p.decisions[d.service.Name], func(other decision) bool { return other.number != d.number && other.name() == d.old.Name }) {
+		return false // another replica needs its name
+	}
 	for _, key := range d.networkKeys() {
 		if config := d.service.Networks[key]; p.renewed[key] != "" || config != nil && config.Ipv4Address != "" || !p.books[key].hasFree() {
 			return false
