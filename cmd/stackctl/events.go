@@ -54,6 +54,9 @@ func (a *app) events(ctx context.Context, o *eventsOptions) error {
 		return err
 	}
 	defer eng.Close()
+	if _, err := a.checkNamed(ctx, o.services); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	messages, errs := eng.Events(ctx, events.ListOptions{Since: since, Until: until, Filters: filters.NewArgs(

@@ -128,22 +128,33 @@ func newLifecycleCmds(a *app) []*cobra.Command {
 	return cmds
 }
 
-// narrow keeps to the services of the user's own Compose files where these are named, as docker compose does: the project may have
-// others.
-func (a *app) narrow(ctx context.Context, observed *orchestrate.Observed, choice *orchestrate.Choice) error {
+// meant are the services that a command is about, as docker compose has it: with Compose files of the user's own those that are named,
+// which the files must have, else all of the files, although the project may have others. Without such files, and for a project that
+// is named with --project-name alone, labels say what there is: declared is false.
+func (a *app) meant(ctx context.Context, named []string) (services []string, declared bool, err error) {
+	if len(a.files) == 0 && a.project != "" {
+		return named, false, nil
+	}
 	if embedded, err := a.embedded(ctx); err != nil || embedded {
-		return err
+		return named, false, err
 	}
 	s, err := a.read(ctx, nil)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
-	if len(choice.Services) > 0 {
-		_, err = s.Named(choice.Services)
-		return err
+	if len(named) == 0 {
+		return s.Project.ServiceNames(), true, nil
 	}
-	observed.KeepServices(s.Project.ServiceNames())
-	return nil
+	_, err = s.Named(named)
+	return named, true, err
+}
+
+// checkNamed is meant for the commands that show all containers of the project where no service is named.
+func (a *app) checkNamed(ctx context.Context, services []string) (declared bool, err error) {
+	if len(services) > 0 {
+		_, declared, err = a.meant(ctx, services)
+	}
+	return declared, err
 }
 
 // lifecycle plans and applies, under the project's lock.
@@ -163,8 +174,12 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 	if err != nil {
 		return err
 	}
-	if err := a.narrow(ctx, observed, &o.Choice); err != nil {
+	services, declared, err := a.meant(ctx, o.Services)
+	if err != nil {
 		return err
+	}
+	if declared && len(o.Services) == 0 {
+		observed.KeepServices(services)
 	}
 	plan, err := l.plan(observed, o)
 	if err != nil {

@@ -63,7 +63,7 @@ func newLogsCmd(a *app) *cobra.Command {
 }
 
 func (o *logsOptions) parse(project string) (logs.Options, *regexp.Regexp, error) {
-	options := logs.Options{Project: project, Services: o.services, Follow: o.follow, Tail: -1}
+	options := logs.Options{Project: project, Follow: o.follow, Tail: -1}
 	if err := oneOf("format", o.format, "text", "json"); err != nil {
 		return options, nil, err
 	}
@@ -119,7 +119,12 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 		return err
 	}
 	defer eng.Close()
-	width, err := checkServices(ctx, eng, project, o)
+	services, declared, err := a.meant(ctx, o.services)
+	if err != nil {
+		return err
+	}
+	options.Services = services
+	width, err := checkServices(ctx, eng, options, declared)
 	if err != nil {
 		return err
 	}
@@ -134,23 +139,23 @@ func (a *app) logs(ctx context.Context, o *logsOptions) error {
 	return errors.Join(err, printer.out.Flush())
 }
 
-// checkServices refuses a service that the project has no container of, unless it is followed: it may come. It returns
-// the width of the longest name.
-func checkServices(ctx context.Context, r orchestrate.Reader, project string, o *logsOptions) (width int, err error) {
-	list, err := orchestrate.Containers(ctx, r, project)
+// checkServices refuses a service that the project has no container of, unless a Compose file declares it or it is followed: it may
+// come. It returns the width of the longest name.
+func checkServices(ctx context.Context, r orchestrate.Reader, o logs.Options, declared bool) (width int, err error) {
+	list, err := orchestrate.Containers(ctx, r, o.Project)
 	if err != nil {
 		return 0, err
 	}
 	known := map[string]bool{}
 	for _, c := range list {
 		known[c.Service] = true
-		if !c.OneOff && (len(o.services) == 0 || slices.Contains(o.services, c.Service)) {
+		if !c.OneOff && (len(o.Services) == 0 || slices.Contains(o.Services, c.Service)) {
 			width = max(width, len(replicaName(c.Service, c.Number)))
 		}
 	}
-	for _, service := range o.services {
-		if !known[service] && !o.follow {
-			return 0, fmt.Errorf("finding service %q: project %q has no containers of it; `stackctl ps --all` lists them", service, project)
+	for _, service := range o.Services {
+		if !known[service] && !declared && !o.Follow {
+			return 0, fmt.Errorf("finding service %q: project %q has no containers of it; `stackctl ps --all` lists them", service, o.Project)
 		}
 	}
 	return width, nil

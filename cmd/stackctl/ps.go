@@ -62,12 +62,16 @@ func (a *app) ps(ctx context.Context, o *psOptions) error {
 		return err
 	}
 	defer eng.Close()
+	declared, err := a.checkNamed(ctx, o.services)
+	if err != nil {
+		return err
+	}
 	list, err := orchestrate.Statuses(ctx, eng, project)
 	if err != nil {
 		return err
 	}
 	for _, service := range o.services {
-		if !slices.ContainsFunc(list, func(s orchestrate.Status) bool { return s.Service == service }) {
+		if !declared && !slices.ContainsFunc(list, func(s orchestrate.Status) bool { return s.Service == service }) {
 			return fmt.Errorf("finding service %q: project %q has no containers of it", service, project)
 		}
 	}
