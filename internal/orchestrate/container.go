@@ -34,6 +34,8 @@ type Image struct {
 	ID  string // config ID; "" while it is still to be pulled or built
 	// Volumes are where it declares volumes, as far as that is known.
 	Volumes []string
+	// Variables are those that it sets, KEY=value, as far as that is known.
+	Variables []string
 }
 
 // name is the container's name: Compose's own, so that its tools find it.

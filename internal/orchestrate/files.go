@@ -94,8 +94,8 @@ func upstreamsPath(s *stack.Stack, svc types.ServiceConfig) string {
 	return ""
 }
 
-// files lists a replica's configs, with the replicas' addresses in the one that has upstreams: in the end, or at this point
-// of a rolling replacement.
+// files lists a replica's configs; the one that has upstreams fits the image's version, and has the replicas' addresses: in the
+// end, or at this point of a rolling replacement.
 func (p *planner) files(d decision, inTheEnd bool) []File {
 	files := p.staticFiles(d)
 	upstreams, ok := p.stack.Upstreams(d.service)
@@ -104,10 +104,21 @@ func (p *planner) files(d decision, inTheEnd bool) []File {
 	}
 	for i, ref := range d.service.Configs {
 		if ref.Source == upstreams {
-			files[i].Content = stack.RenderUpstreams(files[i].Content, p.upstreamAddresses(d, inTheEnd))
+			files[i].Content = stack.RenderUpstreams(stack.RenderVersions(files[i].Content, d.variables()), p.upstreamAddresses(d, inTheEnd))
 		}
 	}
 	return files
+}
+
+// variables are those that the image of the replica's container sets; none where it is kept and has another image.
+func (d decision) variables() []string {
+	switch {
+	case d.revision != nil:
+		return d.revision.config.Env
+	case d.old != nil && !d.replaces() && d.old.ImageID != d.image.ID:
+		return nil
+	}
+	return d.image.Variables
 }
 
 // upstreamAddresses lists, for every service, the addresses of its replicas on a network that it shares with the front.

@@ -33,8 +33,8 @@ func TestAFailedRolloutDropsNothing(t *testing.T) {
 			w.up()
 		}
 		if k%2 == 0 { // the newest of those that are kept is what runs
-			w.check(w.back(0))
-			w.check(w.back(0))
+			w.check(w.back("web", 0))
+			w.check(w.back("web", 0))
 		}
 		w.use(limits[4])
 		before := w.kept()

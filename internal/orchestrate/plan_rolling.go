@@ -255,7 +255,10 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	extension := stack.ServiceExtensionOf(d.service)
 	action := &reloadContainer{
 		Name: name, LeadsTo: p.behind(d), Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
-		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service), Leaving: extension.Leaving,
+		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service),
+	}
+	if slices.ContainsFunc(files, func(f File) bool { return strings.Contains(f.Content, extension.Leaving) }) {
+		action.Leaving = extension.Leaving // who does not look at it needs no sign
 	}
 	op := p.plan.add(d.service.Name, action, cause, sorted(after)...)
 	p.lastReload[name] = op

@@ -13,20 +13,20 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
 )
 
-// back rolls the web tier back.
-func (w *world) back(number int) error {
+// back rolls a service back.
+func (w *world) back(service string, number int) error {
 	w.Helper()
 	observed, err := orchestrate.Observe(w.Context(), w, projectName)
 	w.check(err)
-	revision, err := observed.Previous("web", number)
+	revision, err := observed.Previous(service, number)
 	if err != nil {
 		return err
 	}
 	w.check(revision.Load(w.Context(), w))
-	images := map[string]orchestrate.Image{"web": {Ref: revision.Image, ID: revision.ImageID}}
-	only, err := w.stack.Only(w.Context(), []string{"web"})
+	images := map[string]orchestrate.Image{service: {Ref: revision.Image, ID: revision.ImageID}}
+	only, err := w.stack.Only(w.Context(), []string{service})
 	w.check(err)
-	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{"web": &revision}}, nil)
+	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{service: &revision}}, nil)
 	return err
 }
 
@@ -44,7 +44,7 @@ func TestRollback(t *testing.T) {
 		return w
 	}
 	w := with(100)
-	if err := w.back(0); err == nil || !strings.Contains(err.Error(), "none is kept") {
+	if err := w.back("web", 0); err == nil || !strings.Contains(err.Error(), "none is kept") {
 		t.Errorf("nothing to go back to: %v", err)
 	}
 	for _, mb := range []int{110, 120, 130, 140} {
@@ -65,14 +65,14 @@ func TestRollback(t *testing.T) {
 		number int
 		want   int64
 	}{{0, 130}, {0, 140}, {3, 120}} {
-		w.check(w.back(step.number))
+		w.check(w.back("web", step.number))
 		for _, name := range []string{"stackctl-web-1", "stackctl-web-2"} {
 			if got := w.limit(name); got != step.want || w.State(name) != "running" {
 				t.Errorf("to %d: %s has %d MiB, want %d", step.number, name, got, step.want)
 			}
 		}
 	}
-	if err := w.back(1); err == nil || !strings.Contains(err.Error(), `finding revision 1 of service "web": it is not kept`) {
+	if err := w.back("web", 1); err == nil || !strings.Contains(err.Error(), `finding revision 1 of service "web": it is not kept`) {
 		t.Errorf("to a dropped one: %v", err)
 	}
 	if names := w.names(); !slices.Equal(names, []string{"stackctl-nginx-1", "stackctl-redis-1", "stackctl-web-1", "stackctl-web-2"}) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/stack"
 )
 
 // startNginx runs the stack's nginx.conf before the given web tiers, until the test ends. It returns nginx's host:port.
@@ -27,6 +30,13 @@ func startNginx(t *testing.T, upstreams ...string) string {
 // startNginxIn has its files in dir.
 func startNginxIn(t *testing.T, dir string, upstreams ...string) string {
 	t.Helper()
+	addr, _ := startNginxAs(t, dir, "", upstreams...)
+	return addr
+}
+
+// startNginxAs gives it the config of a version; "" is one that is not known. It returns the master's process too.
+func startNginxAs(t *testing.T, dir, version string, upstreams ...string) (string, *os.Process) {
+	t.Helper()
 	program, env, err := findNginx()
 	if err != nil {
 		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
@@ -35,6 +45,7 @@ func startNginxIn(t *testing.T, dir string, upstreams ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	source = []byte(stack.RenderVersions(string(source), []string{"NGINX_VERSION=" + version}))
 	addr := freeAddr(t)
 	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log").Replace(string(source))
 	var servers strings.Builder
@@ -66,13 +77,30 @@ func startNginxIn(t *testing.T, dir string, upstreams ...string) string {
 		conn, err := net.DialTimeout("tcp", addr, time.Second)
 		if err == nil {
 			_ = conn.Close()
-			return addr
+			return addr, cmd.Process
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("waiting for nginx: %v\n%s", err, said.String())
 		}
 		runtime.Gosched()
 	}
+}
+
+// nginxVersion is that of the nginx that findNginx finds.
+func nginxVersion(t *testing.T) string {
+	t.Helper()
+	program, env, err := findNginx()
+	if err != nil {
+		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
+	}
+	cmd := exec.Command(program, "-v")
+	cmd.Env = env
+	said, err := cmd.CombinedOutput()
+	_, version, ok := strings.Cut(strings.TrimSpace(string(said)), "nginx/")
+	if err != nil || !ok {
+		t.Fatalf("asking nginx for its version: %v: %s", err, said)
+	}
+	return version
 }
 
 // findNginx looks in PATH, and where scripts/host-programs unpacks Debian's packages.
@@ -281,5 +309,41 @@ func TestNginxClosesConnectionsBeforeAReload(t *testing.T) {
 				t.Errorf("mode %o: %s, close %t, %q, %v", mode, resp.Status, resp.Close, body, err)
 			}
 		}
+	}
+}
+
+// With the config of its version, a request that is sent while nginx reloads is answered, whatever nginx it is: a client whose
+// connection was not closed with the last answer can use it once more.
+func TestNginxKeepsConnectionsOverAReload(t *testing.T) {
+	dir := t.TempDir()
+	addr, master := startNginxAs(t, dir, nginxVersion(t), webTier(t))
+	closeConnections(t, dir) // stackctl does that for each version that heeds it
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	answers := bufio.NewReader(conn)
+	get := func() *http.Response {
+		if _, err := io.WriteString(conn, "GET /count HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s, %v", resp.Status, err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	closed := get().Close
+	if err := master.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if !closed {
+		waitFor(t, "the worker that leaves to close the connection with an answer", func() bool { return get().Close })
 	}
 }

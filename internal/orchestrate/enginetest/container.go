@@ -104,6 +104,7 @@ func (e *Engine) newBox(config *container.Config, host *container.HostConfig, ne
 		endpoints: map[string]*endpoint{}, mounts: map[string]string{}, files: map[string]file{},
 	}
 	c.config.Labels = maps.Clone(config.Labels)
+	c.config.Env = slices.Concat(config.Env, image.variables) // of two with one name, the engine keeps the first
 	if err := e.mountAll(c); err != nil {
 		return nil, err
 	}

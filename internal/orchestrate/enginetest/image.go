@@ -11,12 +11,14 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
 // picture is an image.
 type picture struct {
-	id   string
-	dirs []string
+	id        string
+	dirs      []string
+	variables []string
 }
 
 // AddImage makes an image with these directories known under a reference, and under its ID.
@@ -27,6 +29,15 @@ func (e *Engine) AddImage(ref, id string, dirs ...string) {
 	e.images[id] = e.images[ref]
 }
 
+// SetVariables gives an image that is there its variables, KEY=value.
+func (e *Engine) SetVariables(ref string, variables ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p := e.images[ref]
+	p.variables = variables
+	e.images[ref], e.images[p.id] = p, p
+}
+
 // ImageInspect finds an image by reference or ID.
 func (e *Engine) ImageInspect(ctx context.Context, ref string, _ ...client.ImageInspectOption) (image.InspectResponse, error) {
 	var found image.InspectResponse
@@ -35,7 +46,8 @@ func (e *Engine) ImageInspect(ctx context.Context, ref string, _ ...client.Image
 		if !ok {
 			return notFound("No such image: %s", ref)
 		}
-		found = image.InspectResponse{ID: p.id, RepoTags: []string{ref}}
+		found = image.InspectResponse{ID: p.id, RepoTags: []string{ref}, Config: &dockerspec.DockerOCIImageConfig{}}
+		found.Config.Env = p.variables
 		return nil
 	})
 	return found, err

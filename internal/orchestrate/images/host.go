@@ -21,8 +21,13 @@ import (
 // hostRepository is what the names of images made from the host's programs begin with.
 const hostRepository = "stackctl-host/"
 
-// hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar.
-const hostDockerfile = "FROM scratch\nADD rootfs.tar /\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+// hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar. The variable with the version is called
+// like that of the official images, NGINX_VERSION for example.
+const hostDockerfile = `FROM scratch
+ADD rootfs.tar /
+ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENV %s_VERSION=%s
+`
 
 // makeFromHost makes the service's image from this host's programs, as its `x-stackctl.host` says.
 func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
@@ -38,10 +43,12 @@ func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	if err != nil {
 		return res, err
 	}
-	res.Ref = fmt.Sprintf("%s%s:%s", hostRepository, svc.Name, rootfs.Version(host.Programs[0]))
+	program := host.Programs[0]
+	version := rootfs.Version(program)
+	res.Ref = fmt.Sprintf("%s%s:%s", hostRepository, svc.Name, version)
 	res.Origin = OriginHost
 	work := newWork(sink, "build image", res)
-	content, err := hostContext(rootfs)
+	content, err := hostContext(rootfs, program, version)
 	if err != nil {
 		return res, work.failed(err)
 	}
@@ -93,10 +100,11 @@ func numericOwner(text string) (uid, gid int, err error) {
 }
 
 // hostContext streams nothing: an image is some 20 MB, and its size must be known before it is put into the context.
-func hostContext(rootfs *hostimage.Rootfs) (io.Reader, error) {
+func hostContext(rootfs *hostimage.Rootfs, program, version string) (io.Reader, error) {
 	var inner bytes.Buffer
 	if _, err := rootfs.WriteTo(&inner); err != nil {
 		return nil, err
 	}
-	return tarOf(map[string][]byte{"Dockerfile": []byte(hostDockerfile), "rootfs.tar": inner.Bytes()}, "Dockerfile", "rootfs.tar")
+	dockerfile := fmt.Appendf(nil, hostDockerfile, strings.ToUpper(strings.ReplaceAll(program, "-", "_")), version)
+	return tarOf(map[string][]byte{"Dockerfile": dockerfile, "rootfs.tar": inner.Bytes()}, "Dockerfile", "rootfs.tar")
 }

@@ -62,6 +62,8 @@ type Resolution struct {
 	Size    int64  // bytes
 	Origin  Origin
 	Volumes []string // where it declares volumes
+	// Variables are those that it sets, KEY=value.
+	Variables []string
 
 	tagged time.Time // when the engine got it last
 }
@@ -70,7 +72,7 @@ type Resolution struct {
 func (r *Resolution) is(info image.InspectResponse) {
 	r.ID, r.Size, r.tagged = info.ID, info.Size, info.Metadata.LastTagTime
 	if info.Config != nil {
-		r.Volumes = slices.Sorted(maps.Keys(info.Config.Volumes))
+		r.Volumes, r.Variables = slices.Sorted(maps.Keys(info.Config.Volumes)), info.Config.Env
 	}
 }
 
@@ -148,9 +150,17 @@ func findHostMade(ctx context.Context, r Reader, res Resolution) (Resolution, er
 	for _, s := range list { // an image that somebody has built on such a one has its label too
 		i := slices.IndexFunc(s.RepoTags, func(tag string) bool { return strings.HasPrefix(tag, hostRepository) })
 		if i >= 0 && s.Created > newest {
-			res.Ref, res.ID, res.Size, res.Origin, newest = s.RepoTags[i], s.ID, s.Size, OriginHost, s.Created
+			res.Ref, res.ID, res.Origin, newest = s.RepoTags[i], s.ID, OriginHost, s.Created
 		}
 	}
+	if newest < 0 {
+		return res, nil
+	}
+	info, err := r.ImageInspect(ctx, res.ID)
+	if err != nil {
+		return res, fmt.Errorf("inspecting image %q: %w", res.Ref, err)
+	}
+	res.is(info)
 	return res, nil
 }
 
@@ -266,7 +276,7 @@ func (e *NotFoundError) Unwrap() error { return e.Err }
 func ByService(found []Resolution) map[string]orchestrate.Image {
 	byService := make(map[string]orchestrate.Image, len(found))
 	for _, res := range found {
-		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes}
+		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes, Variables: res.Variables}
 	}
 	return byService
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"stackctl.dev/stackctl/internal/stack"
 )
@@ -29,6 +30,8 @@ type hub struct {
 	present map[string]time.Time // when it was last tagged
 	calls   []string
 	context map[string]string // the files of the last build context
+	// hostMade is an image from the host's programs.
+	hostMade string
 }
 
 func (r *hub) did(call, ref string) {
@@ -45,11 +48,16 @@ func (r *hub) ImageInspect(_ context.Context, ref string, _ ...client.ImageInspe
 	if !ok {
 		return image.InspectResponse{}, errdefs.ErrNotFound
 	}
-	return image.InspectResponse{ID: "sha256:" + ref, Metadata: image.Metadata{LastTagTime: tagged}}, nil
+	config := &dockerspec.DockerOCIImageConfig{}
+	config.Env = []string{"OF=" + ref}
+	return image.InspectResponse{ID: "sha256:" + ref, Metadata: image.Metadata{LastTagTime: tagged}, Config: config}, nil
 }
 
-func (*hub) ImageList(context.Context, image.ListOptions) ([]image.Summary, error) {
-	return nil, nil
+func (r *hub) ImageList(context.Context, image.ListOptions) ([]image.Summary, error) {
+	if r.hostMade == "" {
+		return nil, nil
+	}
+	return []image.Summary{{ID: r.hostMade, RepoTags: []string{r.hostMade}}}, nil
 }
 
 func (r *hub) ImagePull(_ context.Context, ref string, _ image.PullOptions) (io.ReadCloser, error) {
