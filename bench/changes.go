@@ -25,6 +25,7 @@ const readingChanges = `- Ten services of one Redis container each, of an image 
 - Each contender goes through the rows from top to bottom, on one project of its own.
 - The embedded stack's replicas: from no replica until each has answered its healthcheck and nginx has read its new configuration.
 - The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores: the floor is the same load while three containers are made, started, stopped and removed beside the stack, one after the other, and nothing of the stack is touched.
+- The client that repeats nothing is ` + "`--no-retry`" + `: 24 connections that are kept and used in turn. nginx from 1.27.4 on closes connections with an answer by itself (` + "`keepalive_min_timeout`" + `); it is measured where ` + "`-nginx`" + ` names a folder that has it.
 `
 
 // What is changed: ten services of one container, of which three depend on each other in a chain, or one service alone.
@@ -44,6 +45,8 @@ const (
 	rowReplicas    = "web 0 -> %d"
 	rowRollout     = "rollout: failed requests"
 	rowRolloutP99  = "rollout: p99 during it / before it"
+	rowRolloutOnce = "rollout: failed requests of a client that repeats none"
+	rowRolloutNew  = "rollout: failed requests of that client, nginx with keepalive_min_timeout"
 )
 
 const requests, factor unit = "requests", "×"
@@ -68,6 +71,8 @@ func changeRows() []*row {
 	return append(rows,
 		newRow(rowRollout, "rollout of 3 replicas under 500 requests/s: failed", requests, bar{limit: 0}),
 		newRow(rowRolloutP99, "its p99 during the rollout, of that before", factor, bar{limit: 2}),
+		newRow(rowRolloutOnce, "the same rollout and a client that repeats nothing: failed", requests, bar{limit: 0}),
+		newRow(rowRolloutNew, "rollout behind an nginx from 1.27.4 on, a client that repeats nothing: failed", requests, bar{limit: 0}),
 	)
 }
 
@@ -126,12 +131,17 @@ func (c *changing) addAll(ctx context.Context, binary string) error {
 	c.addTool(own, program{command: []string{binary, "-p", own.project}, dir: c.dir, env: c.environment()}, file, changed, true)
 	c.addEmbedded(own)
 	c.addRollout(own)
+	if err := c.addNewerNginx(own, binary); err != nil {
+		return err
+	}
 	floor, err := c.add(floorName, projectPrefix+"change-floor", "**The floor** is the Engine API called from within the benchmark: the containers are made, started, stopped and removed side by side.")
 	if err != nil {
 		return err
 	}
-	c.addFloor(floor)
-	c.addRolloutFloor(floor)
+	if floor != nil { // -only leaves it out
+		c.addFloor(floor)
+		c.addRolloutFloor(floor)
+	}
 	tools, missing := findComposes(ctx, c.environment())
 	c.skipped = append(c.skipped, missing...)
 	for i, tool := range tools {

@@ -39,6 +39,7 @@ type options struct {
 	dashGrowth  bool
 
 	changes      string // also, only or no
+	nginx        string // root of an nginx that is newer than the host's; empty is none
 	count        string // also, only or no
 	countSeconds int    // of one measurement
 	countRounds  int
@@ -58,6 +59,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.dashRate, "dash-rate", 50_000, "lines a second of the flood")
 	flags.BoolVar(&o.dashGrowth, "dash-growth", false, "also watch the idle dashboard for 10 minutes")
 	flags.StringVar(&o.changes, "changes", "also", "measure changes to a stack: `also`, only or no")
+	flags.StringVar(&o.nginx, "nginx", "", "also roll out behind the nginx of this `folder`, from 1.27.4 on, laid out as by scripts/host-programs")
 	flags.StringVar(&o.count, "count", "also", "measure the counter: `also`, only or no")
 	flags.IntVar(&o.countSeconds, "count-seconds", 3, "how long the counter is asked in one measurement")
 	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")

@@ -18,7 +18,7 @@ type program struct {
 	env     []string
 }
 
-// output runs the program without a terminal and returns its standard output.
+// output runs the program without a terminal and returns its standard output, also when it fails.
 func (p program) output(ctx context.Context, args ...string) ([]byte, error) {
 	all := append(append([]string{}, p.command...), args...)
 	cmd := exec.CommandContext(ctx, all[0], all[1:]...)
@@ -32,7 +32,7 @@ func (p program) output(ctx context.Context, args ...string) ([]byte, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return nil, fmt.Errorf("running `%s %s`: %w: %s", filepath.Base(all[0]), strings.Join(all[1:], " "), err, bytes.TrimSpace(errOut.Bytes()))
+		return out.Bytes(), fmt.Errorf("running `%s %s`: %w: %s", filepath.Base(all[0]), strings.Join(all[1:], " "), err, bytes.TrimSpace(errOut.Bytes()))
 	}
 	return out.Bytes(), nil
 }

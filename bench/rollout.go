@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 
+	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/loadtest"
 )
 
@@ -18,30 +22,79 @@ const (
 	rolloutWarm     = 3 * time.Second
 )
 
+// verifiedRollout is what is read of `verify rollout`.
+type verifiedRollout struct {
+	All    struct{ Requests, Failed int }
+	Phases []struct {
+		P99 float64 `json:"p99_ns"`
+	}
+}
+
+// verifyRollout rolls the web tier out under load. That requests fail is a result like any other.
+func verifyRollout(ctx context.Context, p program, args ...string) (verified verifiedRollout, err error) {
+	out, failure := p.output(ctx, append([]string{"verify", "rollout", "--rate", fmt.Sprint(rolloutRate), "--for", "10s", "--format", "json"}, args...)...)
+	if json.Unmarshal(out, &verified) != nil || verified.All.Requests == 0 {
+		return verified, errors.Join(errors.New("the rollout was not measured"), failure)
+	}
+	if verified.All.Failed == 0 {
+		err = failure
+	}
+	return verified, err
+}
+
+// addNewerNginx fills the row about an nginx that the stack's own image is not, where there is one.
+func (c *changing) addNewerNginx(own *contender, binary string) error {
+	if c.nginx == "" {
+		c.skipped = append(c.skipped, "nginx from 1.27.4 on: no folder with one was given (-nginx)")
+		return nil
+	}
+	roots := []string{c.nginx, os.Getenv("STACKCTL_HOST_ROOT")}
+	if cache, err := os.UserCacheDir(); err == nil && roots[1] == "" {
+		roots[1] = filepath.Join(cache, "stackctl", "host") // stackctl's default, where what is not in the folder is found
+	}
+	dir := filepath.Join(c.dir, "newer")
+	if err := os.CopyFS(dir, assets.FS); err != nil {
+		return err
+	}
+	image := filepath.Join(dir, "image.yaml") // a name of its own: nobody else's stack takes what is made for it
+	if err := os.WriteFile(image, []byte("services: {nginx: {image: stackctl-bench-nginx}}\n"), 0o600); err != nil {
+		return err
+	}
+	newer := program{
+		command: []string{binary, "-p", own.project + "-newer", "-f", filepath.Join(dir, "compose.yaml"), "-f", image, "--progress", "plain"}, dir: c.dir,
+		env: append(c.environment(), fmt.Sprintf("STACKCTL_PORT=%d", own.port), "STACKCTL_HOST_ROOT="+strings.Join(roots, string(filepath.ListSeparator))),
+	}
+	c.set(own, rowRolloutNew, func(ctx context.Context) (float64, error) {
+		defer func() { _ = c.purge(context.WithoutCancel(ctx), own.project+"-newer") }()
+		if _, err := newer.output(ctx, "up", "-d", "--images", "host", "--scale", fmt.Sprintf("web=%d", rolloutReplicas)); err != nil {
+			return 0, err
+		}
+		once, err := verifyRollout(ctx, newer, "--no-retry")
+		return float64(once.All.Failed), err
+	})
+	return nil
+}
+
 // addRollout fills the rows about replicas that are replaced under load.
 func (c *changing) addRollout(own *contender) {
-	var verified struct {
-		All    struct{ Failed int }
-		Phases []struct {
-			P99 float64 `json:"p99_ns"`
-		}
-	}
-	c.set(own, rowRollout, func(ctx context.Context) (float64, error) {
+	var verified verifiedRollout
+	c.set(own, rowRollout, func(ctx context.Context) (failed float64, err error) {
 		if _, err := c.ours.output(ctx, "scale", fmt.Sprintf("web=%d", rolloutReplicas)); err != nil {
 			return 0, err
 		}
-		out, err := c.ours.output(ctx, "verify", "rollout", "--rate", fmt.Sprint(rolloutRate), "--for", "10s", "--format", "json")
-		if err == nil {
-			err = json.Unmarshal(out, &verified)
-		}
+		verified, err = verifyRollout(ctx, c.ours.program)
 		return float64(verified.All.Failed), err
 	})
-	c.set(own, rowRolloutP99, func(ctx context.Context) (float64, error) {
-		_, err := c.ours.output(ctx, "down", "-t", "0")
+	c.set(own, rowRolloutP99, func(context.Context) (float64, error) {
 		if len(verified.Phases) != 3 || verified.Phases[0].P99 == 0 {
-			return 0, errors.Join(err, errors.New("the rollout was not measured"))
+			return 0, errors.New("the rollout was not measured")
 		}
-		return verified.Phases[1].P99 / verified.Phases[0].P99, err
+		return verified.Phases[1].P99 / verified.Phases[0].P99, nil
+	})
+	c.set(own, rowRolloutOnce, func(ctx context.Context) (float64, error) {
+		once, err := verifyRollout(ctx, c.ours.program, "--no-retry")
+		_, downErr := c.ours.output(ctx, "down", "-t", "0")
+		return float64(once.All.Failed), errors.Join(err, downErr)
 	})
 }
 
