@@ -68,8 +68,7 @@ func (a *app) upAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack
 	session := a.openSession(ctx, eng, s, o)
 	defer session.Close()
 	o.attach.session = session
-	plan, err := converge(ctx, eng, s, o, show)
-	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
+	plan, err := a.startAttached(ctx, eng, s, o, show)
 	show.close()
 	switch {
 	case ctx.Err() != nil && session.Begun():
@@ -80,6 +79,19 @@ func (a *app) upAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack
 	}
 	a.reportUp(s, plan, time.Since(begin), true)
 	return a.attach(ctx, eng, s, o, signals)
+}
+
+// startAttached holds the project's lock as long as the containers are made and started.
+func (a *app) startAttached(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) (*orchestrate.Plan, error) {
+	begin := time.Now()
+	unlock, err := lockProject(ctx, eng, s.Project.Name, show)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	plan, err := carryOut(ctx, eng, s, o, nil, show)
+	a.remember(ctx, eng, s.Project.Name, o.command(), begin, plan, err)
+	return plan, err
 }
 
 // openSession begins to follow what the attached services print; it is given to the containers' starts.

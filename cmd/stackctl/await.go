@@ -23,17 +23,17 @@ func reachable(eng *engine.Engine, s *stack.Stack) bool {
 // settle is how long a container without a healthcheck has to run to count as up.
 const settle = 500 * time.Millisecond
 
-// awaitReady waits until the stack answers, and, for a file of the user's own or with --wait, until the engine calls each
-// container healthy: whoever asks the engine next is told so.
-func awaitReady(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, plan *orchestrate.Plan, show renderer) error {
-	how := orchestrate.Waiting{Settle: settle, Limit: o.waitTimeout, Healthy: !s.Embedded || o.attach.wait, Sink: show.event}
+// waiting says how to wait for the stack, nil for not at all: until it answers, and, for a file of the user's own or with
+// --wait, until the engine calls each container healthy: whoever asks the engine next is told so.
+func (o *upOptions) waiting(eng *engine.Engine, s *stack.Stack) *orchestrate.Waiting {
+	if o.noWait {
+		return nil
+	}
+	how := &orchestrate.Waiting{Settle: settle, Limit: o.waitTimeout, Healthy: !s.Embedded || o.attach.wait}
 	if !reachable(eng, s) && s.Extension.Store != nil {
 		how.Dial = func(ctx context.Context, address string) (net.Conn, error) {
 			return eng.DialService(ctx, s.Project.Name, address)
 		}
 	}
-	if plan.Empty() {
-		how.Settle = 0
-	}
-	return orchestrate.AwaitReady(ctx, eng, s, how)
+	return how
 }

@@ -55,10 +55,7 @@ func (o *operator) Up(ctx context.Context, sink orchestrate.Sink) (string, error
 		return "", err
 	}
 	up := &upOptions{pull: "missing", source: "auto", binaryDigest: imageOptions().BinaryDigest}
-	plan, err := carryOut(ctx, eng, s, up, sinkRenderer(sink))
-	if err == nil {
-		err = awaitReady(ctx, eng, s, up, plan, sinkRenderer(sink))
-	}
+	plan, err := carryOut(ctx, eng, s, up, up.waiting(eng, s), sinkRenderer(sink))
 	o.a.remember(ctx, eng, s.Project.Name, "up", begin, plan, err)
 	return o.report(ctx, s, plan, begin, err)
 }

@@ -86,28 +86,22 @@ func (a *app) takeDown(ctx context.Context, eng *engine.Engine, project string, 
 		return nil, err
 	}
 	defer unlock()
-	observed, err := orchestrate.Observe(ctx, eng, project)
-	if err != nil {
-		return nil, err
-	}
 	embedded, err := a.embedded(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var services []string
 	if !embedded && !o.removeOrphans {
 		s, err := a.read(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
-		for _, orphan := range observed.KeepServices(s.Project.ServiceNames()) {
-			show.event(orchestrate.Event{Kind: orchestrate.EventWarning, Object: orphan, Detail: "its service is not in the Compose file; --remove-orphans removes it"})
-		}
+		services = s.Project.ServiceNames()
 	}
 	options := orchestrate.DownOptions{Volumes: o.volumes, Images: orchestrate.RemoveImages(o.images)}
 	if graceGiven {
 		grace := time.Duration(o.timeout) * time.Second
 		options.Grace = &grace
 	}
-	plan := orchestrate.PlanDown(observed, options)
-	return plan, orchestrate.Apply(ctx, eng, plan, show.event)
+	return orchestrate.Down(ctx, eng, project, services, options, show.event)
 }

@@ -120,7 +120,7 @@ func (a *app) createOneOff(ctx context.Context, eng *engine.Engine, s *stack.Sta
 		if err != nil {
 			return err
 		}
-		if _, err := carryOut(ctx, eng, needed, &o.upOptions, show); err != nil {
+		if _, err := carryOut(ctx, eng, needed, &o.upOptions, nil, show); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,6 @@ func (a *app) rollback(ctx context.Context, o *rolloutOptions, number int) error
 			}
 			return plan, err
 		}
-		return orchestrate.Up(ctx, eng, s, images, options, show.event)
+		return orchestrate.Up(ctx, eng, s, images, options, o.waiting(eng, s), show.event)
 	}, time.Now())
 }

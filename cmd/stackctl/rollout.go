@@ -91,7 +91,7 @@ func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
 			_, err := a.printPlan(ctx, eng, s, &o.upOptions, "text")
 			return nil, err
 		}
-		return carryOut(ctx, eng, s, &o.upOptions, show)
+		return carryOut(ctx, eng, s, &o.upOptions, o.waiting(eng, s), show)
 	}, time.Now())
 }
 
@@ -124,9 +124,6 @@ func (a *app) rolling(ctx context.Context, o *rolloutOptions, verb string, carry
 	plan, err := carryOut(s, eng, show)
 	if o.dryRun {
 		return err
-	}
-	if err == nil {
-		err = awaitReady(ctx, eng, s, &o.upOptions, plan, show)
 	}
 	a.remember(ctx, eng, s.Project.Name, verb+" "+o.service, begin, plan, err)
 	finish()
@@ -163,6 +160,7 @@ func (o *rolloutOptions) desired(ctx context.Context, eng *engine.Engine, whole 
 	if err != nil {
 		return nil, err
 	}
+	o.standing = observed
 	n := observed.Replicas(o.service)
 	if n == 0 {
 		return nil, fmt.Errorf("rolling out service %q: it has no containers; start the stack with `stackctl up`", o.service)

@@ -123,7 +123,7 @@ func (a *app) scale(ctx context.Context, eng *engine.Engine, o *scaleOptions, sh
 	if err := sameFiles(observed, whole); err != nil {
 		return nil, nil, err
 	}
-	o.services = slices.Sorted(maps.Keys(o.replicas))
+	o.services, o.standing = slices.Sorted(maps.Keys(o.replicas)), observed
 	s, err := whole.Only(ctx, o.services)
 	if err != nil {
 		return nil, nil, err
@@ -135,10 +135,7 @@ func (a *app) scale(ctx context.Context, eng *engine.Engine, o *scaleOptions, sh
 		}
 		command += fmt.Sprintf(" %s=%d", service, o.replicas[service])
 	}
-	plan, err := carryOut(ctx, eng, s, &o.upOptions, show)
-	if err == nil && !o.noWait {
-		err = awaitReady(ctx, eng, s, &o.upOptions, plan, show)
-	}
+	plan, err := carryOut(ctx, eng, s, &o.upOptions, o.waiting(eng, s), show)
 	a.remember(ctx, eng, s.Project.Name, command, begin, plan, err)
 	return s, plan, err
 }

@@ -34,6 +34,7 @@ type upOptions struct {
 	noDeps        bool
 	attach        attachOptions
 	rolling       rollingOptions
+	standing      *orchestrate.Observed // the stack that is changed; nil where it is made
 	binaryDigest  func() (string, error)
 }
 
@@ -112,9 +113,12 @@ func (o *upOptions) images() images.Options {
 func (o *upOptions) plan() orchestrate.PlanOptions {
 	return orchestrate.PlanOptions{
 		ForceRecreate: o.forceRecreate, ForceServices: o.services, RemoveOrphans: o.removeOrphans, WaitTimeout: o.waitTimeout,
-		NoRecreate: o.noRecreate, RenewVolumes: o.renewVolumes, AwaitReady: !o.noWait, Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
+		NoRecreate: o.noRecreate, RenewVolumes: o.renewVolumes, AwaitReady: !o.noWait, Standing: o.standing, Parallel: o.rolling.parallel, Drain: o.rolling.drain, Pause: o.rolling.pause,
 	}
 }
+
+// command is how the history calls it.
+func (o *upOptions) command() string { return strings.Join(append([]string{"up"}, o.services...), " ") }
 
 // up is the whole of `stackctl up`: load, get images, plan and apply, wait, report.
 func (a *app) up(ctx context.Context, o *upOptions) error {
@@ -137,11 +141,14 @@ func (a *app) up(ctx context.Context, o *upOptions) error {
 	if o.attached(s) {
 		return a.upAttached(ctx, eng, s, o, show)
 	}
-	plan, err := converge(ctx, eng, s, o, show)
-	if err == nil && !o.noWait {
-		err = awaitReady(ctx, eng, s, o, plan, show)
+	unlock, err := lockProject(ctx, eng, s.Project.Name, show)
+	if err != nil {
+		show.close()
+		return err
 	}
-	a.remember(ctx, eng, s.Project.Name, strings.Join(append([]string{"up"}, o.services...), " "), begin, plan, err)
+	defer unlock()
+	plan, err := carryOut(ctx, eng, s, o, o.waiting(eng, s), show)
+	a.remember(ctx, eng, s.Project.Name, o.command(), begin, plan, err)
 	show.close()
 	if err != nil {
 		a.printFailure(ctx, eng, s, err)
@@ -194,18 +201,8 @@ func (o *upOptions) choose(ctx context.Context, s *stack.Stack) (*stack.Stack, e
 	return s, nil
 }
 
-// converge holds the project's lock while images are got and the plan is carried out.
-func converge(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) (*orchestrate.Plan, error) {
-	unlock, err := lockProject(ctx, eng, s.Project.Name, show)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	return carryOut(ctx, eng, s, o, show)
-}
-
-// carryOut gets images and carries the plan out, for whoever holds the lock.
-func carryOut(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, show renderer) (*orchestrate.Plan, error) {
+// carryOut gets images, carries the plan out and waits, unless wait is nil, for whoever holds the lock.
+func carryOut(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOptions, wait *orchestrate.Waiting, show renderer) (*orchestrate.Plan, error) {
 	found, err := images.Ensure(ctx, eng, s, o.images(), show.event)
 	if err != nil {
 		return nil, err
@@ -214,7 +211,7 @@ func carryOut(ctx context.Context, eng *engine.Engine, s *stack.Stack, o *upOpti
 	if o.attach.session != nil {
 		w = o.attach.session.Writer(eng)
 	}
-	return orchestrate.Up(ctx, w, s, images.ByService(found), o.plan(), show.event)
+	return orchestrate.Up(ctx, w, s, images.ByService(found), o.plan(), wait, show.event)
 }
 
 func lockProject(ctx context.Context, eng *engine.Engine, project string, show renderer) (unlock func(), err error) {

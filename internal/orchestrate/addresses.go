@@ -93,7 +93,7 @@ func (p *planner) address(d *decision) error {
 			continue
 		}
 		if d.old != nil && d.fate != rolling {
-			if have := d.old.Addresses[d.networkName(key)]; book.subnet.Contains(have) && p.renewed[key] == "" {
+			if have := d.old.Addresses[d.networkName(key)]; book.subnet.Contains(have) && p.renewed[key] == "" && p.observed.holder(*d.old, d.networkName(key)) == "" {
 				d.setAddress(key, have)
 				continue
 			}
@@ -105,4 +105,17 @@ func (p *planner) address(d *decision) error {
 		d.setAddress(key, address)
 	}
 	return nil
+}
+
+// holder names the container that runs with the address on a network that another one, which does not run, was given too.
+func (o *Observed) holder(c Container, network string) string {
+	if c.alive() {
+		return ""
+	}
+	for _, other := range o.Containers {
+		if other.alive() && other.Addresses[network] == c.Addresses[network] {
+			return other.Name
+		}
+	}
+	return ""
 }

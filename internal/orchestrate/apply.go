@@ -133,7 +133,7 @@ func carryOut(ctx context.Context, w Writer, a Action, tell func(detail string))
 // mostlyWaits tells the steps that may take long without work for the engine.
 func mostlyWaits(a Action) bool {
 	switch a.(type) {
-	case waitContainer, readyContainer, stopContainer, drainContainer, pause, *reloadContainer:
+	case waitContainer, readyContainer, awaitStopped, stopContainer, drainContainer, pause, *reloadContainer:
 		return true
 	}
 	return false

@@ -115,7 +115,7 @@ func TestEngineThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
 		w.Block("ContainerStart", "stackctl-redis-1")
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s; STACKCTL_ENGINE_TIMEOUT=5m gives it more` {
 			t.Errorf("err = %v", err)
 		}
@@ -130,7 +130,7 @@ func TestWaitForDependencyEndsAtItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
 		w.Run("p-db-1", enginetest.Program{Health: "starting"})
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: 5 * time.Second}, nil)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: 5 * time.Second}, nil, nil)
 		if err == nil || err.Error() != `awaiting container "p-db-1": it was not service_healthy within 5s` {
 			t.Errorf("err = %v", err)
 		}
@@ -148,7 +148,7 @@ func TestCancelReturnsTheContextsError(t *testing.T) {
 				cancel()
 			}()
 			var seen recorder
-			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, seen.take)
+			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("err = %v", err)
 			}
@@ -262,7 +262,7 @@ func TestStopsRunSideBySide(t *testing.T) {
 func TestEventsOfUp(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	var seen recorder
-	plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, seen.take)
+	plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func TestUpPlansAgainOnARace(t *testing.T) {
 func TestForeignNameThatAppearsIsAClearError(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	once(w, "ContainerCreate", "stackctl-web-1", func() { w.foreign("stackctl-web-1", "shop") })
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), `a container of that name exists and belongs to project "shop"`) {
 		t.Error(err)
 	}
@@ -331,7 +331,7 @@ func TestManyProjectsAtOnce(t *testing.T) {
 		project.Networks = map[string]types.NetworkConfig{"default": networks}
 		s.Project, other.stack = &project, &s
 		group.Go(func() {
-			if _, err := orchestrate.Up(t.Context(), other, other.stack, other.images, orchestrate.PlanOptions{}, nil); err != nil {
+			if _, err := orchestrate.Up(t.Context(), other, other.stack, other.images, orchestrate.PlanOptions{}, nil, nil); err != nil {
 				t.Errorf("%s: %v", project.Name, err)
 			}
 		})

@@ -52,6 +52,9 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	}
 	switch c.State {
 	case "running", "restarting":
+		if _, ok := p.observed.stopping[c.ID]; ok {
+			return start, "it is being stopped", nil
+		}
 		return keep, "", nil
 	case "paused":
 		return unpause, "it is paused", nil
@@ -137,6 +140,9 @@ func (p *planner) networkCause(d decision) string {
 		}
 		if book := p.books[key]; book != nil && !book.subnet.Contains(address) {
 			return fmt.Sprintf("it has no address in %s of network %q", book.subnet, name)
+		}
+		if other := p.observed.holder(*d.old, name); other != "" {
+			return fmt.Sprintf("its address is %s's by now", other)
 		}
 	}
 	return ""

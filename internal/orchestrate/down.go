@@ -2,6 +2,7 @@ package orchestrate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -119,6 +120,37 @@ func (a drainContainer) apply(ctx context.Context, w Writer) error {
 		return err != nil || !info.State.Running, err
 	})
 	return ctx.Err()
+}
+
+// Down removes the project, but for services that are not listed, unless that is nil, and looks again whether another
+// command has made something meanwhile. It returns what it carried out.
+func Down(ctx context.Context, w Writer, project string, services []string, options DownOptions, sink Sink) (*Plan, error) {
+	all := &Plan{}
+	for attempt := 1; ; attempt++ {
+		observed, err := Observe(ctx, w, project)
+		if err != nil {
+			return all, err
+		}
+		if services != nil {
+			for _, orphan := range observed.KeepServices(services) {
+				if attempt == 1 {
+					sink.send(Event{Kind: EventWarning, Object: orphan, Detail: "its service is not in the Compose file; --remove-orphans removes it"})
+				}
+			}
+		}
+		plan := PlanDown(observed, options)
+		if plan.Empty() {
+			return all, nil
+		}
+		if attempt > maxAttempts {
+			return all, fmt.Errorf("removing project %q: another command goes on making parts of it: %s", project, strings.Join(plan.Objects("remove container"), ", "))
+		}
+		err = Apply(ctx, w, plan, sink)
+		all.follow(plan)
+		if err != nil && (ctx.Err() != nil || attempt == maxAttempts || !isRace(err)) {
+			return all, err
+		}
+	}
 }
 
 // KeepServices leaves out of the snapshot the containers of services that are not listed, and the networks that these

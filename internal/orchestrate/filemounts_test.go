@@ -82,7 +82,7 @@ func TestNoHelperStays(t *testing.T) {
 	for k := 1; ; k++ {
 		w := newWorld(t, s)
 		w.FailAt(k, os.ErrDeadlineExceeded)
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 		w.Forget()
 		if strings.Contains(w.Dump(), "random_") && err == nil {
 			t.Errorf("call %d: %s", k, w.Dump())

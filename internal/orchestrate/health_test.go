@@ -46,7 +46,7 @@ services:
 				w.Run("p-db-1", enginetest.Program{Health: "starting"})
 				time.AfterFunc(test.takes, func() { w.SetHealth("p-db-1", "healthy") })
 				var seen recorder
-				_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: test.limit}, seen.take)
+				_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: test.limit}, nil, seen.take)
 				if test.want == "" {
 					if err == nil {
 						err = orchestrate.AwaitReady(t.Context(), w, w.stack, orchestrate.Waiting{Healthy: true})
@@ -84,7 +84,7 @@ func TestJobHasNoLimit(t *testing.T) {
 		w := newWorld(t, s)
 		time.AfterFunc(3*time.Hour, func() { w.Exit("p-job-1", 0) })
 		var seen recorder
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, seen.take)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
 		if err != nil || w.State("p-app-1") != "running" {
 			t.Errorf("err = %v, app is %s", err, w.State("p-app-1"))
 		}
@@ -138,7 +138,7 @@ services:
 	})
 }
 
-// What is not up in the end is named, and a container that is gone is not waited for without an end.
+// What is not up in the end is named, and a container that is gone is not waited for.
 func TestAwaitReadyEnds(t *testing.T) {
 	s := compose(t, "services: {a: {image: a, healthcheck: {test: [CMD, check], start_period: 10m}}, b: {image: b}}\n")
 	for name, test := range map[string]struct {
@@ -148,7 +148,7 @@ func TestAwaitReadyEnds(t *testing.T) {
 	}{
 		"starting": {false, 0, `application not healthy after 14m30s; not yet up: service "a" (0 of 1)`},
 		"given":    {false, 3 * time.Second, `application not healthy after 3s; not yet up: service "a" (0 of 1)`},
-		"gone":     {true, 0, `application not healthy after 1m0s; not yet up: service "a" (0 of 1)`},
+		"gone":     {true, 0, `service "a" (1 of 1 containers) was stopped or removed by another command meanwhile`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -145,7 +145,7 @@ func (w *world) use(s *stack.Stack) {
 
 func (w *world) up(options ...orchestrate.PlanOptions) *orchestrate.Plan {
 	w.Helper()
-	plan, err := orchestrate.Up(w.Context(), w, w.stack, w.images, one(options), nil)
+	plan, err := orchestrate.Up(w.Context(), w, w.stack, w.images, one(options), nil, nil)
 	if err != nil {
 		w.Fatalf("up: %v\nplan:\n%v\nengine:\n%s", err, plan, w.Dump())
 	}
@@ -254,7 +254,7 @@ func container(project, service string, number int) string {
 
 // tryUp is an up that may fail.
 func (w *world) tryUp() {
-	_, _ = orchestrate.Up(w.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	_, _ = orchestrate.Up(w.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 }
 
 // failing lets every call of a method fail while do runs.

@@ -33,7 +33,7 @@ func TestConnectionsCloseAroundAReload(t *testing.T) {
 			ends(w, cancel)
 			told := ""
 			w.After(on("ContainerKill", func() error { told = w.File("stackctl-nginx-1", leaving); return nil }))
-			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 			if (err == nil) != (name == "done") || (name == "done") != (told != "") {
 				t.Errorf("up: %v; when nginx reloaded, the sign had %q", err, told)
 			}

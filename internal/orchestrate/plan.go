@@ -83,6 +83,28 @@ func (p *Plan) add(service string, action Action, cause string, after ...int) in
 	return len(p.Ops) - 1
 }
 
+// follow appends a plan that was made when the first one could not be carried out to its end.
+func (p *Plan) follow(next *Plan) {
+	shift := len(p.Ops)
+	for _, op := range next.Ops {
+		op.After = slices.Clone(op.After)
+		for i := range op.After {
+			op.After[i] += shift
+		}
+		p.Ops = append(p.Ops, op)
+	}
+	for _, change := range next.Changes {
+		i := slices.IndexFunc(p.Changes, func(c Change) bool { return c.Kind == change.Kind && c.Object == change.Object })
+		switch {
+		case i < 0:
+			p.Changes = append(p.Changes, change)
+		case p.Changes[i].Action == "keep":
+			p.Changes[i] = change
+		}
+	}
+	p.Warnings, p.Kept, p.undoable = next.Warnings, next.Kept, p.undoable || next.undoable
+}
+
 // last leaves out the steps that another one of them awaits.
 func (p *Plan) last(steps []int) []int {
 	awaited := map[int]bool{}

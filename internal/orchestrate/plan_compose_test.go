@@ -75,7 +75,7 @@ func TestFailedDependencies(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, compose(t, ordered))
 			w.Run(test.container, test.program)
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -102,7 +102,7 @@ services:
 
 func TestDependencyWithoutHealthcheck(t *testing.T) {
 	w := newWorld(t, compose(t, "services: {app: {image: app, depends_on: {db: {condition: service_healthy}}}, db: {image: db}}\n"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "p-db-1 has no healthcheck; give it one") {
 		t.Error(err)
 	}
@@ -112,7 +112,7 @@ func TestNameThatMovesToAnotherService(t *testing.T) {
 	w := newWorld(t, compose(t, "services: {old: {image: a, container_name: fixed}}\n"))
 	w.up()
 	w.use(compose(t, "services: {new: {image: a, container_name: fixed}}\n"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 	want := `creating container "fixed": a container of that name exists and belongs to service "old" of this project; remove it with --remove-orphans or docker rm fixed`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

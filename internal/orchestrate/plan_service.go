@@ -27,7 +27,11 @@ func (p *planner) planService(name string) error {
 				p.planReload(d)
 			}
 		case start:
-			p.planStart(d, d.cause, p.planFiles(d, d.cause, nil))
+			var stopped []int
+			if d.old.Running() {
+				stopped = []int{p.plan.add(name, awaitStopped{Name: d.old.Name, ID: d.old.ID, Until: p.observed.stopping[d.old.ID]}, d.cause)}
+			}
+			p.planStart(d, d.cause, p.planFiles(d, d.cause, stopped))
 		case unpause:
 			p.planStart(d, d.cause, nil)
 			p.planReload(d, p.startOps[d.called()])

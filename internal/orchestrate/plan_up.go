@@ -29,6 +29,9 @@ type PlanOptions struct {
 	Parallel int
 	// Drain bounds the wait for the requests of a replica that leaves; 0 is 10 s.
 	Drain time.Duration
+	// Standing is the stack that a change was decided on; nil where that is to be made. Up stops where what ran then is taken
+	// away meanwhile, instead of making a part of it.
+	Standing *Observed
 	// stuck are the IDs of containers that the engine cannot start any more.
 	stuck []string
 	// Revisions are the configurations that services go back to, by service.

@@ -26,7 +26,7 @@ func (w *world) back(service string, number int) error {
 	images := map[string]orchestrate.Image{service: {Ref: revision.Image, ID: revision.ImageID}}
 	only, err := w.stack.Only(w.Context(), []string{service})
 	w.check(err)
-	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{service: &revision}}, nil)
+	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{service: &revision}}, nil, nil)
 	return err
 }
 
@@ -136,7 +136,7 @@ func TestFailedReplacementGoesBack(t *testing.T) {
 					return "bad directive in " + command[len(command)-1], max(0, checks-1) // the second is refused
 				}})
 			}
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 			var undone *orchestrate.UndoneError
 			if !errors.As(err, &undone) {
 				t.Fatalf("up: %v", err)
@@ -179,7 +179,7 @@ func TestFailedSwapGoesBack(t *testing.T) {
 				return nil
 			})
 			w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{AwaitReady: true}, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{AwaitReady: true}, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), fails) || !strings.HasSuffix(err.Error(), "; everything was put back as it was before") {
 				t.Errorf("up: %v", err)
 			}
@@ -206,7 +206,7 @@ func TestGoingBackBesideARemoval(t *testing.T) {
 	})
 	one := embedded(t)
 	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
 	if err == nil || !strings.HasSuffix(err.Error(), "; everything was put back as it was before, except service web") || orchestrate.Outcome(err) != "failed" {
 		t.Errorf("up: %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"stackctl.dev/stackctl/internal/stack"
@@ -21,6 +22,9 @@ type sight struct {
 	limit   *patience
 	starts  map[string]*starting // by container ID
 	missing []string             // what is not up yet, in words
+	relied  []string             // services that ran at the first look
+	looked  bool
+	taken   lasting
 }
 
 // starting is a container whose healthcheck has no verdict yet.
@@ -44,7 +48,7 @@ func (s *sight) watch(ctx context.Context) error {
 	var upSince time.Time
 	return poll(ctx, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
 		up, err := s.count(ctx, answerIsAll)
-		if err != nil {
+		if gone, err := s.taken.check(err); gone || err != nil {
 			return false, err
 		}
 		s.missing = nil
@@ -65,14 +69,20 @@ func (s *sight) watch(ctx context.Context) error {
 	})
 }
 
-// count tells how many containers of each service are up.
+// count tells how many containers of each service are up. It is a TakenAwayError where one that is needed is gone.
 func (s *sight) count(ctx context.Context, answerIsAll bool) (up map[string]int, err error) {
-	containers, err := Containers(ctx, s.r, s.stack.Project.Name)
+	observed, err := labelled(ctx, s.r, s.stack.Project.Name, LabelProject)
 	if err != nil {
 		return nil, err
 	}
+	if !s.looked {
+		s.looked, s.relied = true, observed.standing(s.stack)
+	}
+	if err := cmp.Or(observed.stillStand(s.relied), observed.complete(s.stack)); err != nil {
+		return nil, err
+	}
 	up = map[string]int{}
-	for _, c := range containers {
+	for _, c := range observed.Containers {
 		if _, wanted := s.stack.Project.Services[c.Service]; !wanted || c.OneOff {
 			continue
 		}
@@ -138,29 +148,34 @@ func settled(ctx context.Context, r Reader, c Container, alive bool) (bool, erro
 		return true, nil
 	case c.State == "running" && c.Health == "unhealthy":
 		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s is unhealthy", c.Name)}
-	case c.State != "exited" && c.State != "restarting" && c.State != "dead":
+	case c.State == "created" || c.State == "running" || c.State == "paused":
 		return false, nil
 	}
-	info, err := r.ContainerInspect(ctx, c.ID)
+	info, err := inspect(ctx, r, c.ID)
+	if errdefs.IsNotFound(err) || err == nil && info.State.Status == container.StateRemoving {
+		return false, takenAway("container %q", c.Name)
+	}
 	if err != nil {
 		return false, err
 	}
-	return ended(c, info)
+	return ended(c.Name, info)
 }
 
 // ended reports whether a container that does not run has done its work. It is an error if it will not run again.
-func ended(c Container, info container.InspectResponse) (bool, error) {
-	policy := info.HostConfig.RestartPolicy
-	once := policy.IsNone() || (policy.IsOnFailure() && info.State.ExitCode == 0)
+func ended(name string, info container.InspectResponse) (bool, error) {
+	state := info.State
+	restarting, again := state.Status == container.StateRestarting, restarts(info)
 	switch {
-	case c.State == "exited" && once && info.State.ExitCode == 0:
+	case restarting && info.RestartCount < maxRestarts, state.Running && !restarting:
+		return false, nil
+	case state.Status == container.StateExited && !again && state.ExitCode == 0:
 		return true, nil
-	case c.State != "restarting" && (once || policy.IsOnFailure() && info.RestartCount >= policy.MaximumRetryCount):
-		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s)", c.Name, exitText(info.State))}
-	case info.RestartCount >= maxRestarts:
-		return false, &NotReadyError{Container: c.Name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", c.Name, exitText(info.State), info.RestartCount)}
+	case info.RestartCount >= maxRestarts && (again || restarting):
+		return false, &NotReadyError{Container: name, Reason: fmt.Sprintf("container %s exited (%s) and was restarted %d times", name, exitText(state), info.RestartCount)}
+	case again: // the engine would have restarted it, had nobody stopped it
+		return false, takenAway("container %q", name)
 	}
-	return false, nil
+	return false, &NotReadyError{Container: name, Reason: fmt.Sprintf("container %s exited (%s)", name, exitText(state))}
 }
 
 func exitText(state *container.State) string {

@@ -29,6 +29,14 @@ func (a stopContainer) limit() time.Duration {
 // ownGrace is how long a container of which nothing is said has to stop.
 const ownGrace = 10 * time.Second
 
+// graceOf is how long a container has to stop.
+func graceOf(info container.InspectResponse) time.Duration {
+	if info.Config.StopTimeout == nil {
+		return ownGrace
+	}
+	return min(time.Duration(*info.Config.StopTimeout)*time.Second, longestGrace)
+}
+
 func (a stopContainer) apply(ctx context.Context, w Writer) error {
 	grace := a.Grace
 	if grace == nil { // named all the same, so that an engine that hangs is told from a container that takes its time
@@ -36,10 +44,7 @@ func (a stopContainer) apply(ctx context.Context, w Writer) error {
 		if err != nil {
 			return ignoreGone(err)
 		}
-		own := ownGrace
-		if info.Config.StopTimeout != nil {
-			own = time.Duration(*info.Config.StopTimeout) * time.Second
-		}
+		own := graceOf(info)
 		grace = &own
 	}
 	seconds := int((*grace + time.Second - 1) / time.Second)

@@ -100,3 +100,18 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 	}
 	return undone
 }
+
+// clear removes what a change has made so far of a stack that was taken away meanwhile, and starts nothing again.
+func (u *upward) clear(ctx context.Context, cause error) error {
+	back, _ := undoPlan(u.plan, u.begun)
+	removals := &Plan{}
+	for _, op := range back.Ops {
+		if removal, ok := op.Action.(removeContainer); ok {
+			removals.add(op.Service, removal, op.Cause)
+		}
+	}
+	if err := Apply(ctx, u.w, removals, u.sink); err != nil {
+		return errors.Join(cause, fmt.Errorf("removing what was made: %w", err))
+	}
+	return cause
+}

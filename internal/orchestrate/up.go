@@ -3,19 +3,22 @@ package orchestrate
 import (
 	"context"
 	"regexp"
-	"strings"
-
-	"github.com/containerd/errdefs"
+	"sync"
 
 	"stackctl.dev/stackctl/internal/stack"
 )
 
 // Prepare observes the project and plans the way to the desired state. It cannot change anything.
 func Prepare(ctx context.Context, r Reader, s *stack.Stack, images map[string]Image, options PlanOptions) (*Plan, *Observed, error) {
+	told := &Observed{Project: s.Project.Name}
+	var asking sync.WaitGroup
+	asking.Go(func() { told.findStopping(ctx, r) })
 	observed, err := Observe(ctx, r, s.Project.Name)
+	asking.Wait()
 	if err != nil {
 		return nil, nil, err
 	}
+	observed.stopping = told.stopping
 	if err := Within(ctx, func(ctx context.Context) error { return observed.StatFiles(ctx, r, s) }); err != nil {
 		return nil, nil, err
 	}
@@ -23,41 +26,101 @@ func Prepare(ctx context.Context, r Reader, s *stack.Stack, images map[string]Im
 	return plan, observed, err
 }
 
-// maxAttempts is how often Up plans again when the engine's objects changed under its hands.
+// maxAttempts is how often Up and Down look and plan again when the engine's objects changed under their hands.
 const maxAttempts = 3
 
-// Up makes the desired state so, and returns the plan that it carried out.
-func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, options PlanOptions, sink Sink) (*Plan, error) {
+// Up makes the desired state so, waits until it is, unless wait is nil, and returns what it carried out. It begins again
+// when something else changed the engine's objects meanwhile.
+func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, options PlanOptions, wait *Waiting, sink Sink) (*Plan, error) {
+	u := upward{w: w, stack: s, images: images, options: options, wait: wait, sink: sink, plan: &Plan{}}
 	for attempt := 1; ; attempt++ {
-		plan, observed, err := Prepare(ctx, w, s, images, options)
-		if err != nil {
-			return nil, err
+		err := u.attempt(ctx)
+		if err == nil || ctx.Err() != nil || attempt == maxAttempts || !isRace(err) {
+			return u.plan, u.end(ctx, err)
 		}
-		if err := checkPorts(plan, observed); err != nil {
-			return plan, err
-		}
-		begun, err := apply(ctx, w, plan, sink)
-		if err == nil || attempt == maxAttempts || !isRace(err) {
-			err = explainStart(err, observed)
-			if err != nil && plan.undoable {
-				err = goBack(ctx, w, s.Project.Name, plan, begun, err, sink)
-			}
-			return plan, err
-		}
-		options.ForceRecreate = false // what was recreated in the first attempt is new
+		sink.send(Event{Kind: EventWarning, Object: s.Project.Name, Detail: err.Error() + "; looking again"})
+		u.options.ForceRecreate = false // what was recreated in the first attempt is new
 		if m := stuckTask.FindStringSubmatch(err.Error()); m != nil {
-			options.stuck = append(options.stuck, m[1])
+			u.options.stuck = append(u.options.stuck, m[1])
+		}
+		rest(ctx, attempt)
+	}
+}
+
+// upward is an Up under way.
+type upward struct {
+	w       Writer
+	stack   *stack.Stack
+	images  map[string]Image
+	options PlanOptions
+	wait    *Waiting
+	sink    Sink
+
+	plan     *Plan  // of all attempts
+	begun    []bool // which steps of it were
+	applied  bool   // the whole of the last attempt
+	observed *Observed
+}
+
+func (u *upward) attempt(ctx context.Context) error {
+	plan, observed, err := Prepare(ctx, u.w, u.stack, u.images, u.options)
+	if err != nil {
+		return err
+	}
+	u.observed = observed
+	if err := u.stands(observed); err != nil {
+		return err
+	}
+	err = checkPorts(plan, observed)
+	begun := make([]bool, len(plan.Ops))
+	if err == nil {
+		begun, err = apply(ctx, u.w, plan, u.sink)
+	}
+	u.plan.follow(plan)
+	u.begun = append(u.begun, begun...)
+	if u.options.Standing != nil && ctx.Err() == nil && !plan.Empty() {
+		now, looking := labelled(ctx, u.w, u.stack.Project.Name, LabelProject)
+		if looking == nil {
+			looking = u.stands(now)
+		}
+		if isTakenAway(looking) || err == nil {
+			err = looking // the cause of what failed, if anything did
 		}
 	}
+	u.applied = err == nil
+	if err != nil || u.wait == nil {
+		return err
+	}
+	wait := *u.wait
+	wait.Sink = u.sink
+	if u.plan.Empty() {
+		wait.Settle = 0
+	}
+	return AwaitReady(ctx, u.w, u.stack, wait)
+}
+
+// stands fails where what the change was decided on was taken away.
+func (u *upward) stands(now *Observed) error {
+	if u.options.Standing == nil {
+		return nil
+	}
+	return now.stillStand(u.options.Standing.standing(u.stack))
+}
+
+// end puts a failure into words, and takes back what can be.
+func (u *upward) end(ctx context.Context, err error) error {
+	if err == nil || u.observed == nil {
+		return err
+	}
+	err = explainStart(err, u.observed)
+	switch {
+	case u.options.Standing != nil && isTakenAway(err):
+		return u.clear(ctx, err)
+	case u.plan.undoable && !u.applied:
+		return goBack(ctx, u.w, u.stack.Project.Name, u.plan, u.begun, err, u.sink)
+	}
+	return err
 }
 
 // stuckTask is the complaint of an engine that was restarted while it started a container: it never can again.
 var stuckTask = regexp.MustCompile(`task ([0-9a-f]{64}): already exists`)
-
-// isRace reports whether a plan failed because something else changed the engine meanwhile, so that another look helps:
-// a subnet that another project took, a name that just appeared, an object that is gone.
-func isRace(err error) bool {
-	text := err.Error()
-	return strings.Contains(text, "Pool overlaps") || strings.Contains(text, "is already in use by container") ||
-		strings.Contains(text, "network with name") || strings.Contains(text, "is not paused") || stuckTask.MatchString(text) || errdefs.IsNotFound(err)
-}

@@ -92,14 +92,15 @@ func (a waitContainer) apply(ctx context.Context, w Writer) error {
 
 func (a waitContainer) applyTelling(ctx context.Context, w Writer, tell func(string)) error {
 	var check prober
+	var taken lasting
 	wait := newWaited(tell)
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		info, err := inspect(ctx, w, a.Name)
 		if err != nil {
 			return false, err
 		}
-		done, err := a.fulfilled(info.State, info.HostConfig.RestartPolicy.Name)
-		if err != nil || done {
+		done, err := a.fulfilled(info)
+		if gone, err := taken.check(err); gone || err != nil || done {
 			return done, err
 		}
 		if a.Condition != types.ServiceConditionHealthy {
@@ -120,18 +121,20 @@ func (a waitContainer) applyTelling(ctx context.Context, w Writer, tell func(str
 	return err
 }
 
-func (a waitContainer) fulfilled(state *container.State, restart container.RestartPolicyMode) (bool, error) {
-	exited := state.Status == "exited" || state.Status == "dead"
+func (a waitContainer) fulfilled(info container.InspectResponse) (bool, error) {
+	state := info.State
+	exited := state.Status == container.StateExited || state.Status == container.StateDead
 	if a.Condition == types.ServiceConditionCompletedSuccessfully {
 		if exited && state.ExitCode != 0 {
 			return false, fmt.Errorf("dependency failed to start: container %s exited (%d)", a.Name, state.ExitCode)
 		}
 		return exited, nil
 	}
-	if exited && (restart == "" || restart == container.RestartPolicyDisabled) {
-		return false, fmt.Errorf("dependency failed to start: container %s exited (%d)", a.Name, state.ExitCode)
-	}
 	switch {
+	case exited && restarts(info): // the engine would have restarted it, had nobody stopped it
+		return false, takenAway("container %q", a.Name)
+	case exited:
+		return false, fmt.Errorf("dependency failed to start: container %s exited (%d)", a.Name, state.ExitCode)
 	case state.Health == nil:
 		return false, fmt.Errorf("container %s has no healthcheck; give it one, or use condition: service_started", a.Name)
 	case state.Health.Status == container.Unhealthy:
@@ -177,6 +180,7 @@ func (a readyContainer) apply(ctx context.Context, w Writer) error {
 func (a readyContainer) applyTelling(ctx context.Context, w Writer, tell func(string)) error {
 	var since time.Time // it has been running
 	var check prober
+	var taken lasting
 	wait := newWaited(tell)
 	err := poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
 		info, err := inspect(ctx, w, cmp.Or(a.ID, a.Name))
@@ -189,7 +193,7 @@ func (a readyContainer) applyTelling(ctx context.Context, w Writer, tell func(st
 			since = time.Now()
 		}
 		done, err := a.ready(ctx, w, info, since, &check)
-		if err != nil || done {
+		if gone, err := taken.check(err); gone || err != nil || done {
 			return done, err
 		}
 		own, _ := healthcheckLimit(info)
@@ -207,7 +211,7 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 		if state.Status == container.StateCreated {
 			return false, nil
 		}
-		done, err := ended(Container{Name: a.Name, State: string(state.Status)}, info)
+		done, err := ended(a.Name, info)
 		if never := (*NotReadyError)(nil); errors.As(err, &never) {
 			err = errors.New(never.Reason) // it is one replica, not the stack
 		}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/docker/docker/api/types/events"
+
 	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
@@ -27,6 +29,7 @@ type Engine struct {
 	images     map[string]picture // by reference
 	programs   map[string]Program // by container name
 	serial     int
+	past       []events.Message
 
 	hooks hooks
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
 )
 
 // Program says how a container's program behaves when it is started. The zero value runs, and is healthy where the
@@ -54,6 +55,7 @@ func (e *Engine) begin(c *box) error {
 	if err := e.publish(c); err != nil {
 		return err
 	}
+	e.happened(c, events.ActionStart)
 	program := e.programs[c.name]
 	c.state, c.status, c.exit, c.failure, c.health = container.StateRunning, "", 0, "", ""
 	c.read = e.allFiles(c)
@@ -71,6 +73,7 @@ func (e *Engine) begin(c *box) error {
 
 func (e *Engine) end(c *box, code int) {
 	e.leaveNetworks(c)
+	e.happened(c, events.ActionDie)
 	c.state, c.status, c.exit, c.health, c.signalled = container.StateExited, "", code, "", false
 }
 

@@ -1,6 +1,9 @@
 package enginetest
 
-import "github.com/docker/docker/api/types/container"
+import (
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+)
 
 // What follows happens in a real engine by itself or by other hands: tests make it happen. It is not counted as a call.
 // Nearly all of it panics where there is no such container, so that a test's mistake is seen.
@@ -109,4 +112,9 @@ func (e *Engine) Has(name string) bool {
 // Disconnect takes the container off a network, as `docker network disconnect --force` does.
 func (e *Engine) Disconnect(name, network string) {
 	e.must(name, func(c *box) { delete(c.endpoints, network) })
+}
+
+// Stopping makes it known that the program was told to stop and takes its time.
+func (e *Engine) Stopping(name string) {
+	e.must(name, func(c *box) { e.happened(c, events.ActionKill, "signal", "15") })
 }

@@ -1,0 +1,197 @@
+package orchestrate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dockercontainer "github.com/docker/docker/api/types/container"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/stack"
+)
+
+// verb is a command that changes a stack: what it decides on, and then the change.
+type verb func(w *world) func(context.Context) error
+
+func verbs(t *testing.T) map[string]verb {
+	whole := embedded(t)
+	whole.Extension.Ready = nil // there is no port to ask
+	ofWeb := func(replicas int, force bool) verb {
+		s, err := embedded(t).Only(t.Context(), []string{"web"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Scale("web", replicas); err != nil {
+			t.Fatal(err)
+		}
+		s.Extension.Ready = nil
+		return func(w *world) func(context.Context) error {
+			observed, err := orchestrate.Observe(w.Context(), w, projectName)
+			w.check(err)
+			return func(ctx context.Context) error {
+				_, err := orchestrate.Up(ctx, w, s, imagesOf(s), orchestrate.PlanOptions{ForceRecreate: force, AwaitReady: true, Standing: observed}, &orchestrate.Waiting{}, nil)
+				return err
+			}
+		}
+	}
+	return map[string]verb{
+		"up": func(w *world) func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := orchestrate.Up(ctx, w, whole, imagesOf(whole), orchestrate.PlanOptions{AwaitReady: true}, &orchestrate.Waiting{}, nil)
+				return err
+			}
+		},
+		"rollout": ofWeb(2, true),
+		"scale":   ofWeb(3, false),
+		"down": func(w *world) func(context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := orchestrate.Down(ctx, w, projectName, nil, orchestrate.DownOptions{}, nil)
+				return err
+			}
+		},
+	}
+}
+
+// While one command is at work on a stack of two replicas, another one that does not know of its lock (on another address of
+// the engine) runs as a whole, before each of its calls in turn. Neither leaves half a stack.
+func TestTwoCommandsAtOnce(t *testing.T) {
+	two := embedded(t, "services: {web: {scale: 2}}")
+	all := verbs(t)
+	for first := range all {
+		for second := range all {
+			t.Run(first+" and "+second, func(t *testing.T) {
+				for k, more := 1, true; more; k++ {
+					synctest.Test(t, func(t *testing.T) {
+						w := newWorld(t, two)
+						w.up()
+						do, other := all[first](w), all[second](w)
+						var firstErr, secondErr error
+						more = w.interleaved(k, func() { firstErr = do(t.Context()) }, func() { secondErr = other(t.Context()) })
+						if more {
+							w.whole(fmt.Sprintf("%s before call %d of %s", second, k, first), first, second, firstErr, secondErr)
+						}
+					})
+				}
+			})
+		}
+	}
+}
+
+// interleaved runs other before the k-th call of do, which waits meanwhile with all of its calls; it reports whether do made so many.
+func (w *world) interleaved(k int, do, other func()) (ran bool) {
+	w.Forget()
+	w.Before(func(_ context.Context, c enginetest.Call) error {
+		if c.N == k {
+			ran = true
+			other()
+		}
+		return nil
+	})
+	do()
+	w.Forget()
+	return ran
+}
+
+// whole checks what two commands leave and say.
+func (w *world) whole(when, first, second string, firstErr, secondErr error) {
+	w.Helper()
+	for verb, err := range map[string]error{first: firstErr, second: secondErr} {
+		taken := (*orchestrate.TakenAwayError)(nil)
+		if stops := (verb == "rollout" || verb == "scale") && errors.As(err, &taken); err != nil && !stops {
+			w.Fatalf("%s: %v\nengine:\n%s", when, err, w.Dump())
+		}
+	}
+	names := w.names()
+	if len(names) == 0 && (first == "down" || second == "down") && first != "up" {
+		return
+	}
+	if first == "down" && second != "up" || second == "down" && first != "up" {
+		w.Fatalf("%s (%v): a part of the stack is left:\n%s", when, firstErr, w.Dump())
+	}
+	for _, name := range []string{"redis-1", "web-1", "nginx-1"} {
+		if !slices.Contains(names, projectName+"-"+name) {
+			w.Fatalf("%s (%v): without %s:\n%s", when, firstErr, name, w.Dump())
+		}
+	}
+	for _, name := range names {
+		if w.State(name) != "running" {
+			w.Fatalf("%s (%v): %s is %s:\n%s", when, firstErr, name, w.State(name), w.Dump())
+		}
+	}
+}
+
+// A container that has been told to stop and takes its time counts as one that has to start; one that was only sent a signal
+// stays.
+func TestUpWhileContainersStop(t *testing.T) {
+	s := compose(t, "services: {a: {image: a}, b: {image: b, stop_grace_period: 3s}}\n")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, s)
+		w.up()
+		w.Stopping("p-a-1")
+		w.Stopping("p-b-1") // which takes no notice
+		time.AfterFunc(2*time.Second, func() { w.Exit("p-a-1", 0) })
+		begin, before := time.Now(), w.createdAs("p-b-1")
+		if _, err := orchestrate.Up(t.Context(), w, s, w.images, orchestrate.PlanOptions{}, &orchestrate.Waiting{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took < 2*time.Second || took > 5*time.Second {
+			t.Errorf("up took %s", took)
+		}
+		if a, b := w.State("p-a-1"), w.State("p-b-1"); a != "running" || b != "running" || w.createdAs("p-b-1") != before {
+			t.Errorf("a is %s, b %s", a, b)
+		}
+		wantPlan(t, w.plan(), "") // what has started since, or has not ended in time, is not being stopped
+	})
+}
+
+// What is stopped or removed while it is waited for is found out, and put right by up: by a plan that awaits it, and by the
+// wait at the end. A restart is no such thing.
+func TestTakenAwayWhileAwaited(t *testing.T) {
+	const service = "image: db, restart: %s, healthcheck: {test: [CMD, check], start_period: 10m}"
+	for _, restart := range []string{"always", "unless-stopped", "on-failure", `"on-failure:5"`} {
+		db := fmt.Sprintf(service, restart)
+		for name, s := range map[string]*stack.Stack{
+			"by a plan":   compose(t, "services: {db: {"+db+"}, app: {image: app, depends_on: {db: {condition: service_healthy}}}}\n"),
+			"at the end":  compose(t, "services: {db: {"+db+"}, app: {image: app}}\n"),
+			"in a change": compose(t, "services: {db: {"+db+"}, app: {image: app}}\nx-stackctl: {start: ordered}\n"),
+		} {
+			for what, happens := range map[string]func(w *world){
+				"stopped": func(w *world) { w.Exit("p-db-1", 143) },
+				"removed": func(w *world) { w.removeContainer("p-db-1") },
+				"restarted": func(w *world) {
+					w.Exit("p-db-1", 143)
+					time.AfterFunc(time.Second/2, func() { _ = w.ContainerStart(w.Context(), "p-db-1", dockercontainer.StartOptions{}) })
+				},
+			} {
+				t.Run(restart+" "+what+" "+name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						w := newWorld(t, s)
+						w.Run("p-db-1", enginetest.Program{Health: "starting"})
+						time.AfterFunc(2*time.Second, func() { happens(w) })
+						time.AfterFunc(10*time.Second, func() { w.SetHealth("p-db-1", "healthy") })
+						begin := time.Now()
+						_, err := orchestrate.Up(t.Context(), w, s, w.images, orchestrate.PlanOptions{}, &orchestrate.Waiting{Healthy: true}, nil)
+						if took := time.Since(begin); err != nil || took > 11*time.Second {
+							t.Fatalf("after %s: %v", took, err)
+						}
+						w.settled()
+					})
+				})
+			}
+		}
+	}
+}
+
+// createdAs is a container's ID.
+func (w *world) createdAs(name string) string {
+	w.Helper()
+	info, err := w.ContainerInspect(w.Context(), name)
+	w.check(err)
+	return info.ID
+}
