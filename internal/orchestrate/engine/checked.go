@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -90,8 +91,11 @@ func (e *Engine) ContainerWait(ctx context.Context, id string, condition contain
 			ended <- status
 		case err := <-errs:
 			call := "POST /containers/" + id + "/wait"
-			if errors.Is(err, io.EOF) {
+			switch {
+			case errors.Is(err, io.EOF):
 				err = oddAnswer(call, "it is empty")
+			case ctx.Err() == nil && reflect.TypeOf(err) == reflect.TypeOf(io.EOF): // what the client makes of a text that is not JSON
+				err = oddAnswer(call, err.Error())
 			}
 			failed <- understood(call, err)
 		}
