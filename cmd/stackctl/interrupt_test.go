@@ -5,17 +5,23 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // phases are moments of an `up`, each told by the first event that says so.
@@ -44,7 +50,7 @@ func TestInterruptedUp(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { cleanUp(t, project) })
-				code := interruptAt(t, project, port, how, phase.kind, phase.verb, phase.args...)
+				code := interruptAt(t, project, port, how, phase.kind, phase.verb, append([]string{"up"}, phase.args...)...)
 				if how == syscall.SIGINT && code != exitInterrupted {
 					t.Errorf("exit code %d, want %d", code, exitInterrupted)
 				}
@@ -54,12 +60,28 @@ func TestInterruptedUp(t *testing.T) {
 	}
 }
 
-// interruptAt starts an `up`, sends the signal at the event, and returns the exit code.
+// interruptAt starts a command, sends the signal at the event, and returns the exit code.
 func interruptAt(t *testing.T, project, port string, how syscall.Signal, kind, verb string, args ...string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := program(ctx, t, project, port, append([]string{"--progress", "json", "up"}, args...)...)
+	cmd := program(ctx, t, project, port, append([]string{"--progress", "json"}, args...)...)
+	_, err := at(t, cmd, kind, verb, func() {
+		if err := cmd.Process.Signal(how); err != nil {
+			t.Error(err)
+		}
+	})
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		t.Fatalf("the interrupted %s ended with %v", args[0], err)
+	}
+	return exit.ExitCode()
+}
+
+// at runs a command that prints JSON, and does something at the first event of a kind and verb. It returns what the command
+// prints after that.
+func at(t *testing.T, cmd *exec.Cmd, kind, verb string, do func()) (rest string, err error) {
+	t.Helper()
 	events, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -67,23 +89,73 @@ func interruptAt(t *testing.T, project, port string, how syscall.Signal, kind, v
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(events)
-	for lines.Scan() {
+	lines := bufio.NewReader(events)
+	for {
+		line, err := lines.ReadBytes('\n')
 		var event struct{ Kind, Verb string }
-		if json.Unmarshal(lines.Bytes(), &event) == nil && event.Kind == kind && event.Verb == verb {
-			if err := cmd.Process.Signal(how); err != nil {
-				t.Fatal(err)
-			}
+		if json.Unmarshal(line, &event) == nil && event.Kind == kind && event.Verb == verb {
+			do()
+			break
+		}
+		if err != nil {
+			t.Errorf("no event %q of %q", kind, verb)
 			break
 		}
 	}
-	_, _ = io.Copy(io.Discard, events)
-	err = cmd.Wait()
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		t.Fatalf("the interrupted up ended with %v", err)
+	after, _ := io.ReadAll(lines)
+	return string(after), cmd.Wait()
+}
+
+// TestUpAfterKilledDown ends `down` at once while the engine stops containers for it: the next `up` waits for those.
+func TestUpAfterKilledDown(t *testing.T) {
+	needEngine(t)
+	for i, phase := range []struct{ kind, verb string }{{"started", "stop container"}, {"done", "stop container"}, {"done", "remove container"}} {
+		t.Run(phase.kind+" "+phase.verb, func(t *testing.T) {
+			project := fmt.Sprintf("sctest-killed-down-%d", i)
+			port, err := freePort()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { cleanUp(t, project) })
+			must(t, project, port, "up")
+			interruptAt(t, project, port, syscall.SIGKILL, phase.kind, phase.verb, "down")
+			converges(t, project, port)
+		})
 	}
-	return exit.ExitCode()
+}
+
+// TestRolloutMeetsDown takes the stack down under a rollout, over another address of the engine, for which there is another
+// lock: the rollout stops and says so, and nothing is left.
+func TestRolloutMeetsDown(t *testing.T) {
+	needEngine(t)
+	socket := strings.TrimPrefix(cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"), "unix://")
+	for i, phase := range []struct{ kind, verb string }{{"started", "create container"}, {"done", "start container"}, {"done", "reload container"}, {"started", "stop container"}} {
+		t.Run(phase.kind+" "+phase.verb, func(t *testing.T) {
+			other := filepath.Join(t.TempDir(), "engine.sock")
+			if err := os.Symlink(socket, other); err != nil {
+				t.Fatal(err)
+			}
+			project := fmt.Sprintf("sctest-rollout-down-%d", i)
+			port, err := freePort()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { cleanUp(t, project) })
+			must(t, project, port, "up", "--scale", "web=2")
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+			defer cancel()
+			rollout := program(ctx, t, project, port, "--progress", "json", "rollout")
+			rollout.Env = append(rollout.Env, "DOCKER_HOST=unix://"+other)
+			said, err := at(t, rollout, phase.kind, phase.verb, func() { must(t, project, port, "down") })
+			if err == nil || !strings.Contains(said, "was stopped or removed by another command meanwhile") {
+				t.Errorf("the rollout ended with %v:\n%s", err, said)
+			}
+			observed := observe(t, project)
+			if n := len(observed.Containers); n > 0 || slices.ContainsFunc(observed.Networks, func(n orchestrate.Network) bool { return n.Project == project }) {
+				t.Errorf("left: %d containers, networks %v", n, observed.Networks)
+			}
+		})
+	}
 }
 
 // converges runs `up` until it is through, counts a visit, and checks that a further `up` has nothing to do.
