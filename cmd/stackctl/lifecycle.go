@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -190,7 +189,11 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 		return nil
 	}
 	if verb == "rm" && !o.yes && isTerminal(a.In) {
-		if yes, err := a.ask(ctx, fmt.Sprintf("Remove %s?", strings.Join(plan.Objects("remove container"), ", "))); err != nil || !yes {
+		question := "Remove " + strings.Join(plan.Objects("remove container"), ", ")
+		if o.Volumes {
+			question += " and their anonymous volumes"
+		}
+		if yes, err := a.ask(ctx, question+"?"); err != nil || !yes {
 			return err
 		}
 	}
