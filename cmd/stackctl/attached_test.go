@@ -43,7 +43,7 @@ func TestAttachedUp(t *testing.T) {
 				messages.await(t, "press Ctrl-C again to kill")
 			}
 			_ = up.Wait() // the exit code says it
-			if code := up.ProcessState.ExitCode(); code != exitInterrupted {
+			if code := up.ProcessState.ExitCode(); code != exitSignalled+int(syscall.SIGINT) {
 				t.Errorf("exit code %d\n%s", code, messages.text())
 			}
 			if signal == "SIGTERM" && !strings.Contains(out.text(), "ready to exit, bye bye") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
@@ -146,9 +145,9 @@ func (a *app) show(ctx context.Context, o *dashOptions, src tui.Sources) error {
 		return usageError{errors.New("opening the dashboard: standard input and output are no terminal; use --once for a frame or its data")}
 	}
 	// When the terminal goes away there is nobody left to show anything to.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
 	defer stop()
-	return tui.Run(ctx, tui.Terminal{In: a.In, Out: raw(a.Out)}, src, options)
+	return causeOf(ctx, tui.Run(ctx, tui.Terminal{In: a.In, Out: raw(a.Out)}, src, options))
 }
 
 func (a *app) showOnce(ctx context.Context, o *dashOptions, options tui.Options, src tui.Sources) error {

@@ -196,13 +196,16 @@ func TestDashOnARealTerminal(t *testing.T) {
 
 // TestDashLeavesTheTerminalAsItWas ends the dashboard in every way there is.
 func TestDashLeavesTheTerminalAsItWas(t *testing.T) {
-	for name, end := range map[string]func(*tmux, int){
-		"q":       func(m *tmux, _ int) { m.keys("q") },
-		"ctrl+c":  func(m *tmux, _ int) { m.keys("C-c") },
-		"SIGTERM": func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGTERM) },
-		"SIGHUP":  func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGHUP) },
-		"SIGINT":  func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGINT) },
-		"SIGSTOP, SIGCONT, q": func(m *tmux, pid int) {
+	for name, c := range map[string]struct {
+		code int
+		end  func(*tmux, int)
+	}{
+		"q":       {0, func(m *tmux, _ int) { m.keys("q") }},
+		"ctrl+c":  {0, func(m *tmux, _ int) { m.keys("C-c") }},
+		"SIGTERM": {143, func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGTERM) }},
+		"SIGHUP":  {129, func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGHUP) }},
+		"SIGINT":  {130, func(_ *tmux, pid int) { _ = syscall.Kill(pid, syscall.SIGINT) }},
+		"SIGSTOP, SIGCONT, q": {0, func(m *tmux, pid int) {
 			_ = syscall.Kill(pid, syscall.SIGSTOP)
 			m.run("clear-history")
 			_ = syscall.Kill(pid, syscall.SIGCONT)
@@ -211,7 +214,7 @@ func TestDashLeavesTheTerminalAsItWas(t *testing.T) {
 			m.await("? keys")
 			m.escape("? keys")
 			m.keys("q")
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := dashboardIn(t, "sctest-no-such-project", "1", 120, 40, "")
@@ -219,8 +222,8 @@ func TestDashLeavesTheTerminalAsItWas(t *testing.T) {
 			if modes := m.modes(); !strings.HasPrefix(modes, "1 ") {
 				t.Fatalf("the dashboard is not on the alternate screen: %s", modes)
 			}
-			end(m, m.dashboard())
-			m.await("exit code", "the terminal is as it was")
+			c.end(m, m.dashboard())
+			m.await(fmt.Sprintf("exit code %d\n", c.code), "the terminal is as it was")
 			if modes := m.modes(); modes != "0 1 0 0 0" {
 				t.Errorf("what the terminal was left with: %s", modes)
 			}

@@ -51,8 +51,8 @@ func TestInterruptedUp(t *testing.T) {
 				}
 				t.Cleanup(func() { cleanUp(t, project) })
 				code := interruptAt(t, project, port, how, phase.kind, phase.verb, append([]string{"up"}, phase.args...)...)
-				if how == syscall.SIGINT && code != exitInterrupted {
-					t.Errorf("exit code %d, want %d", code, exitInterrupted)
+				if how == syscall.SIGINT && code != exitSignalled+int(syscall.SIGINT) {
+					t.Errorf("exit code %d, want %d", code, exitSignalled+int(syscall.SIGINT))
 				}
 				converges(t, project, port)
 			})

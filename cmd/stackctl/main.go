@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"syscall"
 )
@@ -20,9 +19,8 @@ const (
 func main() { os.Exit(start()) }
 
 func start() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	// A command that ends within a second has more use of the time than of the memory; what stays sets this back.
 	debug.SetGCPercent(shortLived)
 	return run(ctx, systemStreams(), os.Args[1:])

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"stackctl.dev/stackctl/internal/store"
@@ -22,10 +21,10 @@ func (a *app) redisREPL(ctx context.Context, session *console.Session, o *redisO
 	if err != nil {
 		a.tell("stackctl: " + safeText(err.Error()) + "; going on without the history")
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal goes away
+	ctx, stop := untilSignal(ctx, syscall.SIGHUP) // the terminal goes away
 	defer stop()
-	return redispane.RunREPL(ctx, a.In, raw(a.Out), themes, redispane.Options{
+	return causeOf(ctx, redispane.RunREPL(ctx, a.In, raw(a.Out), themes, redispane.Options{
 		Session: session, History: history,
 		Format: func(args []string, reply store.Reply) string { return o.format.text(args, reply, true) },
-	})
+	}))
 }

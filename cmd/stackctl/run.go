@@ -19,10 +19,10 @@ import (
 
 // Exit codes, the same for every command; `exec` passes on that of the program it ran.
 const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
+	exitOK        = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitSignalled = 128 // and the signal's number, as shells have it
 )
 
 // exitError carries the exit code of a program that a command ran.
@@ -53,11 +53,11 @@ func run(ctx context.Context, s *streams, args []string) int {
 	keepError(root, &failure)
 	err := fang.Execute(ctx, root, fang.WithVersion(version), fang.WithoutVersion(), fang.WithErrorHandler(func(io.Writer, fang.Styles, error) {}))
 	err = cmp.Or(failure, err)
-	code := exitCodeOf(ctx, err)
-	if err != nil && code != exitInterrupted && !errors.Is(err, errSilent) && !errors.As(err, new(exitError)) {
+	err = causeOf(ctx, err)
+	if err != nil && !errors.As(err, new(signalled)) && !errors.Is(err, errSilent) && !errors.As(err, new(exitError)) {
 		printError(s, root, err)
 	}
-	return code
+	return exitCodeOf(err)
 }
 
 // printError says what failed, in the form that --progress asks for.
@@ -106,16 +106,17 @@ func keepError(cmd *cobra.Command, failure *error) {
 	}
 }
 
-func exitCodeOf(ctx context.Context, err error) int {
+func exitCodeOf(err error) int {
 	var program exitError
+	var signal signalled
 	var wrong usageError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &program):
 		return int(program)
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return exitInterrupted
+	case errors.As(err, &signal):
+		return signal.exitCode()
 	case errors.As(err, &wrong), isCobraUsage(err):
 		return exitUsage
 	}

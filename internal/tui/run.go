@@ -29,7 +29,7 @@ type Terminal struct {
 func Run(parent context.Context, terminal Terminal, src Sources, o Options) error {
 	s := newShow(parent, src, o)
 	defer s.close()
-	program := tea.NewProgram(s.model, tea.WithContext(s.ctx), tea.WithInput(terminal.In), tea.WithOutput(terminal.Out), tea.WithFPS(maxFrames))
+	program := tea.NewProgram(s.model, tea.WithContext(s.ctx), tea.WithInput(terminal.In), tea.WithOutput(terminal.Out), tea.WithFPS(maxFrames), tea.WithoutSignalHandler())
 	stop := watchSignals(program)
 	defer stop()
 	s.produce(program.Send)
@@ -79,7 +79,7 @@ func (s *show) ended(parent context.Context, err error) error {
 	if parent.Err() != nil {
 		return parent.Err()
 	}
-	if err != nil && !errors.Is(err, tea.ErrInterrupted) {
+	if err != nil {
 		return fmt.Errorf("showing the dashboard: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package redispane
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 
@@ -20,12 +19,9 @@ func RunREPL(ctx context.Context, in io.Reader, out io.Writer, themes theme.Set,
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	model := &repl{line: newLine(inner, keys.Default(), o), themes: themes, theme: themes.Dark}
-	_, err := tea.NewProgram(model, tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(out)).Run()
+	_, err := tea.NewProgram(model, tea.WithContext(inner), tea.WithInput(in), tea.WithOutput(out), tea.WithoutSignalHandler()).Run()
 	if ctx.Err() != nil {
 		return ctx.Err()
-	}
-	if errors.Is(err, tea.ErrInterrupted) {
-		return nil
 	}
 	return err
 }
