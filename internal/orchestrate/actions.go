@@ -23,6 +23,7 @@ type Writer interface {
 	Reader
 	NetworkCreate(ctx context.Context, name string, options network.CreateOptions) (network.CreateResponse, error)
 	NetworkConnect(ctx context.Context, network, container string, config *network.EndpointSettings) error
+	NetworkDisconnect(ctx context.Context, network, container string, force bool) error
 	NetworkRemove(ctx context.Context, id string) error
 	VolumeCreate(ctx context.Context, options volume.CreateOptions) (volume.Volume, error)
 	VolumeRemove(ctx context.Context, name string, force bool) error
@@ -83,13 +84,25 @@ type createNetwork struct {
 	bounded
 	Name    string
 	Options network.CreateOptions
+	Anew    bool // in the place of another one
+	Again   bool // where it is gone
 }
 
 func (a createNetwork) Verb() string   { return "create network" }
 func (a createNetwork) Object() string { return a.Name }
 func (a createNetwork) apply(ctx context.Context, w Writer) error {
 	_, err := w.NetworkCreate(ctx, a.Name, a.Options)
+	if a.Again && errdefs.IsConflict(err) {
+		return nil
+	}
 	return err
+}
+
+func (a createNetwork) undo() []Action {
+	if !a.Anew {
+		return nil
+	}
+	return []Action{removeNetwork{Name: a.Name, ID: a.Name}}
 }
 
 type connectNetwork struct {
@@ -107,6 +120,7 @@ func (a connectNetwork) apply(ctx context.Context, w Writer) error {
 type removeNetwork struct {
 	bounded
 	Name, ID string
+	Had      *network.CreateOptions // how to make it again; nil where it is not
 }
 
 func (a removeNetwork) Verb() string   { return "remove network" }
@@ -124,6 +138,13 @@ func (a removeNetwork) apply(ctx context.Context, w Writer) error {
 		return fmt.Errorf("%w: %w", ErrMiscounted, failure)
 	}
 	return cmp.Or(err, failure)
+}
+
+func (a removeNetwork) undo() []Action {
+	if a.Had == nil {
+		return nil
+	}
+	return []Action{createNetwork{Name: a.Name, Options: *a.Had, Again: true}}
 }
 
 // ErrMiscounted says that the engine takes an unused network for used. It is a race in engines such as 20.10
@@ -193,12 +214,23 @@ func (a createContainer) undo() []Action {
 type startContainer struct {
 	bounded
 	Name string
+	ID   string // "" where the plan makes it
+	// Undone says that going back stops it: since it did not run before, or since others, which start again then, have
+	// stopped for it. One that the plan makes is removed besides.
+	Undone bool
 }
 
 func (a startContainer) Verb() string   { return "start container" }
 func (a startContainer) Object() string { return a.Name }
 func (a startContainer) apply(ctx context.Context, w Writer) error {
-	return w.ContainerStart(ctx, a.Name, container.StartOptions{})
+	return w.ContainerStart(ctx, cmp.Or(a.ID, a.Name), container.StartOptions{})
+}
+
+func (a startContainer) undo() []Action {
+	if !a.Undone {
+		return nil
+	}
+	return []Action{stopContainer{Name: a.Name, ID: cmp.Or(a.ID, a.Name)}}
 }
 
 type unpauseContainer struct {
@@ -211,6 +243,8 @@ func (a unpauseContainer) Object() string { return a.Name }
 func (a unpauseContainer) apply(ctx context.Context, w Writer) error {
 	return w.ContainerUnpause(ctx, a.Name)
 }
+
+func (a unpauseContainer) undo() []Action { return []Action{pauseContainer{Name: a.Name, ID: a.Name}} }
 
 type removeContainer struct {
 	bounded
@@ -232,16 +266,29 @@ func (a removeContainer) apply(ctx context.Context, w Writer) error {
 	return err
 }
 
-// renameContainer gives a container its own name, which the one that it replaced had until now.
+// renameContainer gives a container its own name, which the one that it replaced had until now; or another one where its own
+// is needed.
 type renameContainer struct {
 	bounded
+	ID        string // "" where the plan makes it
 	Old, Name string
 }
 
 func (a renameContainer) Verb() string   { return "rename container" }
 func (a renameContainer) Object() string { return a.Old + " to " + a.Name }
 func (a renameContainer) apply(ctx context.Context, w Writer) error {
-	return w.ContainerRename(ctx, a.Old, a.Name)
+	err := w.ContainerRename(ctx, cmp.Or(a.ID, a.Old), a.Name)
+	if err != nil && strings.Contains(err.Error(), "same name as its current name") {
+		return nil
+	}
+	return err
+}
+
+func (a renameContainer) undo() []Action {
+	if a.ID == "" {
+		return nil
+	}
+	return []Action{renameContainer{ID: a.ID, Old: a.Name, Name: a.Old}}
 }
 
 // pause lets the operator watch what was changed before more is.

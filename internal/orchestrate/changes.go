@@ -35,7 +35,7 @@ type Field struct {
 }
 
 // actionOf names what becomes of a replica.
-var actionOf = map[fate]string{keep: "keep", create: "create", replace: "replace", swap: "replace", rolling: "roll", start: "start", unpause: "unpause"}
+var actionOf = map[fate]string{keep: "keep", create: "create", replace: "replace", rolling: "roll", start: "start", unpause: "unpause"}
 
 // changes lists what the plan does to each object: volumes and networks, then the services' replicas, then what leaves.
 func (p *planner) changes(services []string) error {
@@ -88,7 +88,7 @@ func (p *planner) replicaChange(d decision) (Change, error) {
 		} else if d.called() != d.name() {
 			change.Action, change.Object, change.Cause = "rename", d.called(), fmt.Sprintf("it is to be %q", d.name())
 		}
-	case replace, swap, rolling:
+	case replace, rolling:
 		fields, err := stack.Fields(d.service)
 		if err != nil {
 			return change, err

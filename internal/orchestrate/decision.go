@@ -26,15 +26,14 @@ type fate int
 const (
 	keep fate = iota
 	create
-	replace // it is removed before the new one is made
-	swap    // replace, but the old one is only stopped when the new one has just to be started
-	rolling // replace, but the old one stays until the new one serves
+	replace // the new one is made, and then the old one stopped: the two cannot run side by side
+	rolling // replace, but the old one runs until the new one serves
 	start
 	unpause
 )
 
 // replaces reports whether another container takes the place of the one that is there.
-func (d decision) replaces() bool { return d.fate == replace || d.fate == swap || d.fate == rolling }
+func (d decision) replaces() bool { return d.fate == replace || d.fate == rolling }
 
 // fateOf compares one replica with what is there.
 func (p *planner) fateOf(d decision, hash string) (fate, string, error) {

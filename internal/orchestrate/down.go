@@ -38,7 +38,8 @@ func (o DownOptions) atOnce() bool { return o.Grace != nil && *o.Grace == 0 }
 const headStart = time.Second
 
 // PlanDown removes everything that carries the project's label: those in front first, then all others side by side, so
-// that the whole takes as long as the longest grace period.
+// that the whole takes as long as the longest grace period. Revisions, the history and networks go when all containers have
+// gone, and what may hold data last.
 func PlanDown(o *Observed, options DownOptions) *Plan {
 	plan := &Plan{}
 	var fronts, drained, gone []int
@@ -54,18 +55,19 @@ func PlanDown(o *Observed, options DownOptions) *Plan {
 					fronts = append(fronts, plan.add(c.Service, drainContainer{Name: c.Name, ID: c.ID}, "down"))
 				}
 			}
-			gone = append(gone, plan.add(c.Service, c.removal(true, options.Volumes), "down", after...))
+			gone = append(gone, plan.add(c.Service, c.removal(true, false), "down", after...))
 		}
 		drained = fronts
 	}
 	for _, c := range o.Kept {
-		gone = append(gone, plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: true}, "down"))
+		plan.add(c.Service, removeContainer{Name: c.Name, ID: c.ID, Kill: true}, "down", gone...)
 	}
 	for _, n := range o.Networks {
 		if n.Project == o.Project {
 			plan.add("", removeNetwork{Name: n.Name, ID: n.ID}, "down", gone...)
 		}
 	}
+	gone = plan.last(plan.all())
 	if options.Volumes {
 		for _, name := range o.VolumeNames() {
 			plan.add("", removeVolume{Name: name}, "down --volumes", gone...)

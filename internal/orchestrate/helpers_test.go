@@ -181,13 +181,17 @@ func one(options []orchestrate.PlanOptions) orchestrate.PlanOptions {
 	return options[0]
 }
 
-// beginOfID is what the name of a container begins with that replaces another while it serves.
-var beginOfID = regexp.MustCompile(` [0-9a-f]{12}_`)
+// beginOfID is what the name of a container begins with that replaces another; endOfID what the name ends with of one whose
+// name another one needs.
+var (
+	beginOfID = regexp.MustCompile(` [0-9a-f]{12}_`)
+	endOfID   = regexp.MustCompile(`_[0-9a-f]{12}\b`)
+)
 
 // wantPlan compares a printed plan; leading and trailing line ends of want do not count.
 func wantPlan(t tb, plan *orchestrate.Plan, want string) {
 	t.Helper()
-	got := beginOfID.ReplaceAllString(plan.String(), " ID_")
+	got := endOfID.ReplaceAllString(beginOfID.ReplaceAllString(plan.String(), " ID_"), "_ID")
 	if diff := cmp.Diff(strings.Trim(want, "\n"), strings.TrimRight(got, "\n")); diff != "" {
 		t.Errorf("plan differs (-want +got):\n%s\nas a whole:\n%s", diff, plan)
 	}

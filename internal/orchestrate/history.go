@@ -131,7 +131,7 @@ func Outcome(err error) string {
 		return "done"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.As(err, &undone) && len(undone.Left) == 0:
+	case errors.As(err, &undone):
 		return "undone"
 	}
 	return "failed"

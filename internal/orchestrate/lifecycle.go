@@ -201,7 +201,7 @@ func PlanKill(o *Observed, c Choice) (*Plan, error) {
 
 // PlanPause freezes containers that run.
 func PlanPause(o *Observed, c Choice) (*Plan, error) {
-	return o.forEach(c, func(c Container) bool { return c.State == "running" }, func(c Container) Action { return pauseContainer{Name: c.Name} }, "pause")
+	return o.forEach(c, func(c Container) bool { return c.State == "running" }, func(c Container) Action { return pauseContainer{Name: c.Name, ID: c.ID} }, "pause")
 }
 
 // PlanUnpause lets paused containers go on.
@@ -269,11 +269,11 @@ func (a killContainer) apply(ctx context.Context, w Writer) error {
 
 type pauseContainer struct {
 	bounded
-	Name string
+	Name, ID string
 }
 
 func (a pauseContainer) Verb() string   { return "pause container" }
 func (a pauseContainer) Object() string { return a.Name }
 func (a pauseContainer) apply(ctx context.Context, w Writer) error {
-	return w.ContainerPause(ctx, a.Name)
+	return w.ContainerPause(ctx, a.ID)
 }

@@ -1,11 +1,22 @@
 package orchestrate_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+
+	dockercontainer "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -52,4 +63,195 @@ func TestAFailedRolloutDropsNothing(t *testing.T) {
 			}
 		}
 	}
+}
+
+// belongings is all that the engine has, by ID or name, with what it is called.
+func (w *world) belongings() map[string]string {
+	w.Helper()
+	have := map[string]string{}
+	containers, err := w.ContainerList(w.Context(), dockercontainer.ListOptions{All: true})
+	w.check(err)
+	for _, c := range containers {
+		have[c.ID] = "container " + c.Names[0]
+	}
+	networks, err := w.NetworkList(w.Context(), network.ListOptions{})
+	w.check(err)
+	for _, n := range networks {
+		have["network "+n.Name] = fmt.Sprintf("network %s (%v)", n.Name, n.IPAM.Config)
+	}
+	volumes, err := w.VolumeList(w.Context(), volume.ListOptions{})
+	w.check(err)
+	for _, v := range volumes.Volumes {
+		have["volume "+v.Name] = "volume " + v.Name
+	}
+	return have
+}
+
+const changeable = `
+services:
+  db: {image: db, volumes: [/data], mem_limit: 100m}
+  app: {image: app, depends_on: [db], configs: [{source: c, target: /etc/c.conf}], networks: [default, back], mem_limit: 100m}
+  web: {image: web, scale: 1, ports: ['80']}
+networks: {default: {}, back: {internal: false}}
+configs: {c: {content: one}}
+`
+
+// change is what a verb does to a stack that before has made.
+type change struct{ before, do func(w *world) error }
+
+func changes(t *testing.T) map[string]change {
+	with := func(changed ...string) *stack.Stack {
+		return compose(t, strings.NewReplacer(changed...).Replace(changeable))
+	}
+	up := func(s *stack.Stack, options ...orchestrate.PlanOptions) func(w *world) error {
+		return func(w *world) error {
+			w.use(s)
+			_, err := orchestrate.Up(w.Context(), w, s, w.images, one(options), nil, nil)
+			return err
+		}
+	}
+	plain, larger := with(), with("100m", "200m")
+	after := func(states ...func(w *world)) func(w *world) error {
+		return func(w *world) error {
+			err := up(plain)(w)
+			for _, state := range states {
+				state(w)
+			}
+			return err
+		}
+	}
+	two, changed := embedded(t, "services: {web: {scale: 2}}"), embedded(t, "services: {web: {scale: 2, mem_limit: 256m}}")
+	wait, orphans := orchestrate.PlanOptions{AwaitReady: true}, orchestrate.PlanOptions{RemoveOrphans: true}
+	return map[string]change{
+		"replace":            {up(plain), up(larger)},
+		"replace and wait":   {up(plain), up(larger, wait)},
+		"recreate":           {up(plain), up(plain, orchestrate.PlanOptions{ForceRecreate: true})},
+		"of a paused one":    {after(func(w *world) { w.Pause("p-db-1") }), up(larger, wait)},
+		"of exited ones":     {after(func(w *world) { w.Exit("p-db-1", 1); w.Exit("p-app-1", 0) }), up(larger)},
+		"of a dead one":      {after(func(w *world) { w.Die("p-app-1") }), up(larger)},
+		"of new ones":        {func(w *world) error { w.failing("ContainerStart", func() { _ = up(plain)(w) }); return nil }, up(larger)},
+		"of renamed ones":    {after(func(w *world) { w.Rename("p-db-1", "x"); w.Rename("p-web-1", "p-db-1") }), up(larger)},
+		"of one that is off": {after(func(w *world) { w.Disconnect("p-db-1", "p_default") }), up(plain)},
+		"config":             {up(plain), up(with("one", "two"))},
+		"network":            {up(plain), up(with("internal: false", "internal: true"))},
+		"networks, paused":   {after(func(w *world) { w.Pause("p-app-1"); w.Exit("p-db-1", 0) }), up(with("internal: false", "internal: true", "default: {}", "default: {internal: true}"))},
+		"network of nobody":  {after(func(w *world) { w.removeContainer("p-app-1") }), up(with("internal: false", "internal: true"))},
+		"scale up":           {up(plain), up(with("scale: 1", "scale: 3"))},
+		"scale down":         {up(with("scale: 1", "scale: 3")), up(larger)},
+		"port":               {up(with("'80'", "'8080:80'")), up(with("'80'", "'8081:80'"))},
+		"port moves":         {up(compose(t, "services: {z: {image: z, ports: ['80:80']}}")), up(compose(t, "services: {a: {image: a, ports: ['80:80']}, z: {image: z}}"))},
+		"port of an orphan":  {up(compose(t, "services: {z: {image: z, ports: ['80:80'], volumes: [/data]}}")), up(compose(t, "services: {a: {image: a, ports: ['80:80']}}"), orphans)},
+		"name moves":         {up(compose(t, "services: {z: {image: z, container_name: xx}}")), up(compose(t, "services: {a: {image: a, container_name: xx}}"), orphans)},
+		"orphans":            {up(plain), up(compose(t, "services: {db: {image: db, volumes: [/data], cpus: 2}}\nnetworks: {default: {internal: true}}"), orphans)},
+		"rollout":            {up(two), up(changed, wait)},
+		"rollback":           {func(w *world) error { return errors.Join(up(two)(w), up(changed)(w)) }, func(w *world) error { return w.back("web", 0) }},
+	}
+}
+
+// breakage is how a call fails.
+type breakage struct {
+	name string
+	at   func(w *world, k int)
+}
+
+var breakages = []breakage{
+	{"failed", func(w *world, k int) { w.FailAt(k, errBroken) }},
+	{"answer lost", func(w *world, k int) { w.LoseAnswer(k, errBroken) }},
+	{"failed for good", func(w *world, k int) {
+		var mu sync.Mutex
+		var broken enginetest.Call
+		w.Before(func(_ context.Context, c enginetest.Call) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if c.N == k {
+				broken = c
+			}
+			if broken.N > 0 && c.Method == broken.Method && c.Object == broken.Object {
+				return errBroken
+			}
+			return nil
+		})
+	}},
+}
+
+// Each call of each change fails in turn: until all else has succeeded, nothing that was there is gone, but for a network that
+// is named; and if everything is said to be put back, it is.
+func TestAFailedChangeLosesNothing(t *testing.T) {
+	for name, c := range changes(t) {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, how := range breakages {
+					for k := 1; loses(t, c, how, k); k++ {
+					}
+				}
+			})
+		})
+	}
+}
+
+// loses reports whether the change made so many calls.
+func loses(t *testing.T, c change, how breakage, k int) (more bool) {
+	w := &world{tb: t, Engine: enginetest.New()}
+	w.check(c.before(w))
+	look := func() string { return strings.ReplaceAll(w.Dump(), ": created", ": exited") } // started and stopped again
+	before, looked := w.belongings(), look()
+	w.Forget()
+	how.at(w, k)
+	err := c.do(w)
+	calls := w.Calls()
+	w.Forget()
+	if len(calls) < k {
+		return false
+	}
+	broken := calls[k-1]
+	_, isOld := before[broken.Object]
+	removing := broken.Method == "ContainerRemove" && (isOld || strings.Contains(broken.Object, "-revision-")) ||
+		broken.Method == "ContainerRename" && strings.Contains(broken.Object, "_") // to the name that is free by then
+	after := w.belongings()
+	for key, what := range before {
+		if _, there := after[key]; !there && err != nil && !removing && !strings.Contains(err.Error(), strconv.Quote(strings.TrimPrefix(key, "network "))) {
+			t.Fatalf("call %d (%s %s) %s; %s is gone: %v\nit was:\n%sit is:\n%s", k, broken.Method, broken.Object, how.name, what, err, looked, w.Dump())
+		}
+	}
+	if undone := (*orchestrate.UndoneError)(nil); errors.As(err, &undone) && look() != looked {
+		t.Fatalf("call %d (%s %s) %s: %v\nit was:\n%sit is:\n%s", k, broken.Method, broken.Object, how.name, err, looked, look())
+	}
+	if err := c.do(w); err != nil && !strings.Contains(err.Error(), "none is kept") { // a rollback that was done, but for the rest
+		t.Fatalf("call %d (%s %s) %s; the next try: %v\n%s", k, broken.Method, broken.Object, how.name, err, w.Dump())
+	}
+	return true
+}
+
+// Each call of a down fails in turn: as long as a container is left, so are the data, the revisions and the history.
+func TestAFailedDownKeepsWhatTheRestNeeds(t *testing.T) {
+	const file = "services: {a: {image: a, scale: 2, mem_limit: 100m, volumes: [/data, 'v:/v']}}\nvolumes: {v: {}}\n"
+	before, s := compose(t, file), compose(t, strings.Replace(file, "100m", "200m", 1))
+	synctest.Test(t, func(t *testing.T) {
+		for _, how := range breakages {
+			for k, more := 1, true; more; k++ {
+				w := newWorld(t, before)
+				w.up()
+				w.use(s)
+				w.up()
+				w.check(orchestrate.Remember(t.Context(), w, "p", orchestrate.Entry{Command: "up"}))
+				all := w.belongings()
+				w.Forget()
+				how.at(w, k)
+				observed, err := orchestrate.Observe(t.Context(), w, "p")
+				if err == nil {
+					err = orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true}), nil)
+				}
+				more = len(w.Calls()) >= k
+				w.Forget()
+				containers, listing := orchestrate.Containers(t.Context(), w, "p")
+				w.check(listing)
+				left := w.belongings()
+				for key, what := range all {
+					if _, there := left[key]; !there && len(containers) > 0 && !strings.HasPrefix(what, "container /p-a-") {
+						t.Fatalf("call %d %s: %s is gone: %v\n%s", k, how.name, what, err, w.Dump())
+					}
+				}
+			}
+		}
+	})
 }

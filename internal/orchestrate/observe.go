@@ -90,6 +90,7 @@ type Network struct {
 	ID, Name, Project, Key, Hash string
 	Subnet                       netip.Prefix // the first IPv4 one
 	Fixed                        bool         // its containers get fixed addresses
+	options                      network.CreateOptions
 }
 
 // Volume is a volume of the engine; Project is "" when it belongs to no project.

@@ -89,6 +89,9 @@ func (o *Observed) addNetworks(list []network.Summary) {
 			ID: n.ID, Name: n.Name, Project: n.Labels[LabelProject],
 			Key: n.Labels[LabelNetwork], Hash: n.Labels[LabelConfigHash],
 			Fixed: n.Labels[LabelAddresses] == "fixed",
+			options: network.CreateOptions{
+				Driver: n.Driver, Options: n.Options, Internal: n.Internal, Attachable: n.Attachable, EnableIPv6: &n.EnableIPv6, IPAM: &n.IPAM, Labels: n.Labels,
+			},
 		}
 		for _, pool := range n.IPAM.Config {
 			subnet, err := netip.ParsePrefix(pool.Subnet)

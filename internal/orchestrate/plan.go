@@ -105,6 +105,15 @@ func (p *Plan) follow(next *Plan) {
 	p.Warnings, p.Kept, p.undoable = next.Warnings, next.Kept, p.undoable || next.undoable
 }
 
+// all lists the steps.
+func (p *Plan) all() []int {
+	steps := make([]int, len(p.Ops))
+	for i := range steps {
+		steps[i] = i
+	}
+	return steps
+}
+
 // last leaves out the steps that another one of them awaits.
 func (p *Plan) last(steps []int) []int {
 	awaited := map[int]bool{}

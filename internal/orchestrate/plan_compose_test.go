@@ -119,10 +119,11 @@ func TestNameThatMovesToAnotherService(t *testing.T) {
 	}
 	removing := orchestrate.PlanOptions{RemoveOrphans: true}
 	wantPlan(t, w.plan(removing), `
- 1 stop container fixed: service "new" needs its name
- 2 remove container fixed: service "new" needs its name (after 1)
- 3 create container fixed: it does not exist (after 2)
- 4 start container fixed: it does not exist (after 3)`)
+ 1 rename container fixed to fixed_ID: service "new" needs its name
+ 2 create container fixed: it does not exist (after 1)
+ 3 start container fixed: it does not exist (after 2)
+ 4 stop container fixed: service "old" is not in the Compose file (after 3)
+ 5 remove container fixed: service "old" is not in the Compose file (after 4)`)
 	w.up(removing)
 	w.settled()
 }
@@ -148,18 +149,23 @@ func TestTwoNetworks(t *testing.T) {
 	w.use(compose(t, file+"networks: {back: {internal: true}, front: {internal: true}}\n"))
 	wantPlan(t, w.plan(), `
  1 stop container p-a-1: network "p_back" is made anew
- 2 remove container p-a-1: network "p_back" is made anew (after 1)
+ 2 disconnect container p-a-1 from p_back: network "p_back" is made anew (after 1)
  3 stop container p-b-1: network "p_back" is made anew
- 4 remove container p-b-1: network "p_back" is made anew (after 3)
+ 4 disconnect container p-b-1 from p_back: network "p_back" is made anew (after 3)
  5 remove network p_back: its configuration changed (after 2, 4)
  6 create network p_back: its configuration changed (after 5)
- 7 remove network p_front: its configuration changed (after 2)
- 8 create network p_front: its configuration changed (after 7)
- 9 create container p-a-1: network "back" is made anew: its configuration changed (after 2)
-10 connect container p-a-1 to p_front: network "back" is made anew: its configuration changed (after 8, 9)
-11 start container p-a-1: network "back" is made anew: its configuration changed (after 6, 9, 10)
-12 create container p-b-1: network "back" is made anew: its configuration changed (after 4)
-13 start container p-b-1: network "back" is made anew: its configuration changed (after 6, 12)`)
+ 7 disconnect container p-a-1 from p_front: network "p_front" is made anew (after 1)
+ 8 remove network p_front: its configuration changed (after 7)
+ 9 create network p_front: its configuration changed (after 8)
+10 create container ID_p-a-1: network "back" is made anew: its configuration changed (after 6)
+11 connect container ID_p-a-1 to p_front: network "back" is made anew: its configuration changed (after 9, 10)
+12 start container ID_p-a-1: network "back" is made anew: its configuration changed (after 1, 6, 10, 11)
+13 create container ID_p-b-1: network "back" is made anew: its configuration changed (after 6)
+14 start container ID_p-b-1: network "back" is made anew: its configuration changed (after 3, 6, 13)
+15 remove container p-a-1: network "back" is made anew: its configuration changed (after 12, 14)
+16 remove container p-b-1: network "back" is made anew: its configuration changed (after 12, 14)
+17 rename container ID_p-a-1 to p-a-1: the one that it replaced is gone (after 15)
+18 rename container ID_p-b-1 to p-b-1: the one that it replaced is gone (after 16)`)
 	w.up()
 	w.settled()
 }
@@ -218,14 +224,16 @@ func TestConfigOfServiceThatDoesNotReload(t *testing.T) {
  2 write files ID_p-a-1:/opt/app/etc/c.conf: file "/opt/app/etc/c.conf" changed (after 1)
  3 stop container p-a-1: file "/opt/app/etc/c.conf" changed (after 2)
  4 start container ID_p-a-1: file "/opt/app/etc/c.conf" changed (after 2, 3)
- 5 remove container p-a-1: file "/opt/app/etc/c.conf" changed (after 3, 4)
- 6 rename container ID_p-a-1 to p-a-1: the one that it replaced is gone (after 4, 5)`)
+ 5 remove container p-a-1: file "/opt/app/etc/c.conf" changed (after 4)
+ 6 rename container ID_p-a-1 to p-a-1: the one that it replaced is gone (after 5)`)
 	w.Pause("p-a-1")
 	wantPlan(t, w.plan(), `
- 1 remove container p-a-1: file "/opt/app/etc/c.conf" changed
- 2 create container p-a-1: file "/opt/app/etc/c.conf" changed (after 1)
- 3 write files p-a-1:/opt/app/etc/c.conf: file "/opt/app/etc/c.conf" changed (after 2)
- 4 start container p-a-1: file "/opt/app/etc/c.conf" changed (after 3)`)
+ 1 create container ID_p-a-1: file "/opt/app/etc/c.conf" changed
+ 2 write files ID_p-a-1:/opt/app/etc/c.conf: file "/opt/app/etc/c.conf" changed (after 1)
+ 3 stop container p-a-1: file "/opt/app/etc/c.conf" changed (after 2)
+ 4 start container ID_p-a-1: file "/opt/app/etc/c.conf" changed (after 2, 3)
+ 5 remove container p-a-1: file "/opt/app/etc/c.conf" changed (after 4)
+ 6 rename container ID_p-a-1 to p-a-1: the one that it replaced is gone (after 5)`)
 	w.up()
 	w.settled()
 }
@@ -288,10 +296,10 @@ func TestPortThatMovesToAnotherService(t *testing.T) {
 	wantPlan(t, w.plan(removing), `
  1 create container p-c-1: it does not exist
  2 stop container p-a-1: service "c" needs its port or address
- 3 remove container p-a-1: service "c" needs its port or address (after 2)
- 4 start container p-c-1: it does not exist (after 1, 3)
- 5 stop container p-b-1: service "b" is not in the Compose file
- 6 remove container p-b-1: service "b" is not in the Compose file (after 5)`)
+ 3 start container p-c-1: it does not exist (after 1, 2)
+ 4 stop container p-b-1: service "b" is not in the Compose file (after 3)
+ 5 remove container p-a-1: service "a" is not in the Compose file (after 4)
+ 6 remove container p-b-1: service "b" is not in the Compose file (after 4)`)
 	w.up(removing)
 	w.settled()
 }

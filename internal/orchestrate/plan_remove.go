@@ -6,76 +6,94 @@ import (
 	"strings"
 )
 
-// remove adds a graceful stop, where the container runs, and its removal, once however many reasons there are.
-func (p *planner) remove(c Container, cause string, after ...int) int {
-	if op, ok := p.removeOps[c.ID]; ok {
-		return op
+// planRemovals removes what nobody wants any more, and gives the new replicas their names. It comes last: until all else has
+// succeeded, a failure can go back to what was there.
+func (p *planner) planRemovals(services []string) {
+	if p.options.AwaitReady {
+		for _, name := range services {
+			for _, d := range p.decisions[name] {
+				if d.fate == replace {
+					p.ready(d)
+				}
+			}
+		}
 	}
-	if stopped, ok := p.stopOps[c.ID]; ok {
-		after = append(after, stopped)
-	} else if c.Running() {
-		after = []int{p.plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause, after...)}
+	leavers := p.leavers(services)
+	succeeded := p.plan.last(p.plan.all())
+	for _, l := range leavers {
+		if _, stopped := p.stopOps[l.ID]; !stopped && l.Running() {
+			p.plan.add(l.Service, stopContainer{Name: l.Name, ID: l.ID}, l.cause, succeeded...)
+		}
 	}
-	if kept, ok := p.keepOps[c.ID]; ok {
-		after = append(after, kept)
+	p.succeeded = p.plan.last(p.plan.all())
+	for _, l := range leavers {
+		p.remove(l.Container, l.cause)
 	}
+	p.planRenames(services)
+	p.planDrops()
+}
+
+// remove removes a container that was stopped.
+func (p *planner) remove(c Container, cause string) {
 	// One that was never started may be starting right now, for a run that was ended.
 	kill := c.State == "paused" || c.State == "dead" || c.State == "created"
-	op := p.plan.add(c.Service, c.removal(kill, false), cause, sorted(after)...)
-	p.removeOps[c.ID] = op
-	return op
+	p.removeOps[c.ID] = p.plan.add(c.Service, c.removal(kill, false), cause, p.succeeded...)
 }
 
-// vacate stops a container for the one that replaces it, which has only to be started: until then the old one serves, and
-// until the new one runs it can start again.
-func (p *planner) vacate(d decision, cause string, after ...int) int {
-	stopped, ok := p.stopOps[d.old.ID]
-	if !ok {
-		stopped = p.plan.add(d.service.Name, stopContainer{Name: d.old.Name, ID: d.old.ID, Successor: d.called()}, cause, sorted(after)...)
-		p.stopOps[d.old.ID] = stopped
+// vacate stops a container whose place another one takes, when that has only to be started: until then it serves, and until
+// the other one runs it can start again.
+func (p *planner) vacate(c Container, cause string, after ...int) []int {
+	if stopped, ok := p.stopOps[c.ID]; ok {
+		return []int{stopped}
 	}
-	return stopped
+	if !c.alive() && c.State != "created" { // which may be starting right now, for a run that was ended
+		return nil
+	}
+	p.plan.undoable = true
+	p.stopOps[c.ID] = p.plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID, Was: c.State}, cause, sorted(after)...)
+	return []int{p.stopOps[c.ID]}
 }
 
-// planLeavers removes surplus replicas, after nginx has forgotten them, and the containers of services that are gone.
-func (p *planner) planLeavers(order []string) {
+// leaver is a container that goes, and that no other one replaces.
+type leaver struct {
+	Container
+	cause string
+}
+
+// leavers lists surplus replicas, and the containers of services that are gone.
+func (p *planner) leavers(order []string) (leavers []leaver) {
 	for _, name := range order {
 		for _, c := range p.observed.of(name) {
 			if !p.isReplica(c) {
-				p.remove(c, "service "+strconv.Quote(name)+" has "+strconv.Itoa(len(p.decisions[name]))+" replicas", p.reloadOps...)
+				leavers = append(leavers, leaver{c, "service " + strconv.Quote(name) + " has " + strconv.Itoa(len(p.decisions[name])) + " replicas"})
 			}
 		}
 	}
 	var orphans []string
 	for _, c := range p.observed.Containers {
-		if _, gone := p.removeOps[c.ID]; gone || !p.isOrphan(c) {
-			continue
+		switch {
+		case !p.isOrphan(c):
+		case p.options.RemoveOrphans:
+			leavers = append(leavers, leaver{c, "service " + strconv.Quote(c.Service) + " is not in the Compose file"})
+		default:
+			orphans = append(orphans, c.Name)
 		}
-		if p.options.RemoveOrphans {
-			p.remove(c, "service "+strconv.Quote(c.Service)+" is not in the Compose file", p.reloadOps...)
-			continue
-		}
-		orphans = append(orphans, c.Name)
 	}
 	if len(orphans) > 0 {
 		p.plan.Warnings = append(p.plan.Warnings, "containers of services that the Compose file does not have: "+strings.Join(orphans, ", ")+"; --remove-orphans removes them")
 	}
+	return leavers
 }
 
-// freePorts removes, before a start, those of the project's containers that go anyway and hold a port or an address that
-// the started one needs.
+// freePorts stops, before a start, those of the project's containers that go anyway and hold a port or an address that the
+// started one needs.
 func (p *planner) freePorts(d decision) []int {
 	var freed []int
 	for _, c := range p.observed.Containers {
 		if d.old != nil && c.ID == d.old.ID || !p.goes(c) || !d.needsPlaceOf(c) {
 			continue
 		}
-		cause := "service " + strconv.Quote(d.service.Name) + " needs its port or address"
-		if other, ok := p.replica(c); ok && other.fate == swap {
-			freed = append(freed, p.vacate(other, cause))
-		} else {
-			freed = append(freed, p.remove(c, cause))
-		}
+		freed = append(freed, p.vacate(c, "service "+strconv.Quote(d.service.Name)+" needs its port or address")...)
 	}
 	return freed
 }
@@ -83,7 +101,7 @@ func (p *planner) freePorts(d decision) []int {
 // goes reports whether the container does not outlive the plan.
 func (p *planner) goes(c Container) bool {
 	if d, ok := p.replica(c); ok {
-		return d.fate == replace || d.fate == swap
+		return d.fate == replace
 	}
 	return !c.OneOff && (p.isWanted(c.Service) || p.isOrphan(c) && p.options.RemoveOrphans)
 }
@@ -114,7 +132,7 @@ func (p *planner) isReplica(c Container) bool {
 	return ok
 }
 
-// freeName removes a container of the project that has the replica's name but is another service's, if it may go.
+// freeName gives a container of the project that has the replica's name but is another service's a name of its own, if it goes.
 func (p *planner) freeName(d decision) ([]int, error) {
 	for _, c := range p.observed.Containers {
 		if c.Name != d.called() || (d.old != nil && c.ID == d.old.ID) {
@@ -123,7 +141,9 @@ func (p *planner) freeName(d decision) ([]int, error) {
 		if !p.goes(c) {
 			return nil, fmt.Errorf("creating container %q: a container of that name exists and belongs to service %q of this project; remove it with --remove-orphans or docker rm %s", c.Name, c.Service, c.Name)
 		}
-		return []int{p.remove(c, "service "+strconv.Quote(d.service.Name)+" needs its name")}, nil
+		p.plan.undoable = true
+		aside := renameContainer{ID: c.ID, Old: c.Name, Name: c.Name + "_" + c.ID[:min(12, len(c.ID))]}
+		return []int{p.plan.add(c.Service, aside, "service "+strconv.Quote(d.service.Name)+" needs its name")}, nil
 	}
 	return nil, nil
 }

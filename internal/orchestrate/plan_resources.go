@@ -65,20 +65,14 @@ func (p *planner) planNetworks() error {
 	return nil
 }
 
-// planNetwork creates a network that is missing, makes one anew that changed, and opens its address book.
+// planNetwork creates a network that is missing, leaves one that changed to planRenewals, and opens its address book.
 func (p *planner) planNetwork(key string, config types.NetworkConfig, have Network, hash string, exists bool) error {
-	cause, renewed := p.renewed[key]
-	if exists && !renewed {
+	cause, again := p.renewed[key]
+	if exists && !again {
 		if have.Fixed {
 			p.openBook(key, have.Name, have.Subnet)
 		}
 		return nil
-	}
-	var after []int
-	if renewed {
-		after = p.clearNetwork(have, cause)
-	} else {
-		cause = "it does not exist"
 	}
 	labels := p.resourceLabels(config.Labels, LabelNetwork, key, hash)
 	options := network.CreateOptions{
@@ -96,19 +90,12 @@ func (p *planner) planNetwork(key string, config types.NetworkConfig, have Netwo
 		labels[LabelAddresses] = "fixed"
 		p.openBook(key, config.Name, subnet)
 	}
-	p.networkOps[key] = p.plan.add("", createNetwork{Name: config.Name, Options: options}, cause, after...)
-	return nil
-}
-
-// clearNetwork removes the project's containers from a network that is made anew, and the network.
-func (p *planner) clearNetwork(have Network, cause string) []int {
-	var gone []int
-	for _, c := range p.observed.Containers {
-		if _, ok := c.Addresses[have.Name]; ok {
-			gone = append(gone, p.remove(c, fmt.Sprintf("network %q is made anew", have.Name)))
-		}
+	if again {
+		p.renewals = append(p.renewals, renewal{key: key, have: have, cause: cause, wanted: options})
+	} else {
+		p.networkOps[key] = p.plan.add("", createNetwork{Name: config.Name, Options: options}, "it does not exist")
 	}
-	return []int{p.plan.add("", removeNetwork{Name: have.Name, ID: have.ID}, cause, gone...)}
+	return nil
 }
 
 func (p *planner) openBook(key, name string, subnet netip.Prefix) {

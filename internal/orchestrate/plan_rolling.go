@@ -34,7 +34,7 @@ func isSuccessor(name, final string) bool {
 // called is the name of the replica's container while the plan runs.
 func (d decision) called() string {
 	switch d.fate {
-	case rolling, swap:
+	case rolling, replace:
 		return successorName(d.old, d.name())
 	case keep, start, unpause:
 		return d.old.Name
@@ -90,11 +90,6 @@ func (p *planner) canRoll(d decision) bool {
 		}
 	}
 	return true
-}
-
-// canSwap reports whether a replica can be made while the old one serves, though not be started.
-func (p *planner) canSwap(d decision) bool {
-	return d.fate == replace && d.old.Running() && !slices.ContainsFunc(d.networkKeys(), func(key string) bool { return p.renewed[key] != "" })
 }
 
 // decideStanding keeps the fronts that are not part of this run as they are, so that they can be told of its changes.
@@ -254,7 +249,7 @@ func (p *planner) reload(d decision, files []File, cause string, after []int, dr
 	}
 	extension := stack.ServiceExtensionOf(d.service)
 	action := &reloadContainer{
-		Name: name, LeadsTo: p.behind(d), Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain, Undoable: p.plan.undoable,
+		Name: name, Files: stale, MakeDirs: !d.service.ReadOnly, Signal: extension.Reload, Drain: drain,
 		Check: extension.Check, Checked: upstreamsPath(p.stack, d.service),
 	}
 	if slices.ContainsFunc(files, func(f File) bool { return strings.Contains(f.Content, extension.Leaving) }) {

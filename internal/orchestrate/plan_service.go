@@ -35,10 +35,8 @@ func (p *planner) planService(name string) error {
 		case unpause:
 			p.planStart(d, d.cause, nil)
 			p.planReload(d, p.startOps[d.called()])
-		case create, swap:
+		case create, replace:
 			err = p.planCreate(d, nil)
-		case replace:
-			err = p.planCreate(d, []int{p.remove(*d.old, d.cause)})
 		}
 		if err != nil {
 			return err
@@ -94,6 +92,9 @@ func (p *planner) planCreate(d decision, after []int) error {
 			after = append(after, op)
 		}
 	}
+	if first := d.networkKeys(); len(first) > 0 && p.renewed[first[0]] != "" {
+		after = append(after, p.networkOps[first[0]]) // it must not get hold of the one that goes
+	}
 	created := p.plan.add(d.service.Name, action, d.cause, sorted(after)...)
 	ready := p.planFiles(d, d.cause, []int{created})
 	for i, key := range d.networkKeys() {
@@ -144,13 +145,15 @@ func (p *planner) writeGroups(d decision, files []File, parts parts, cause strin
 }
 
 func (p *planner) planStart(d decision, cause string, after []int) {
-	var action Action = startContainer{Name: d.called()}
+	after = append(after, p.awaitDependencies(d.service)...)
+	vacated := p.freePorts(d)
+	if d.fate == replace {
+		vacated = append(vacated, p.vacate(*d.old, cause, slices.Concat(after, vacated)...)...)
+	}
+	after = append(after, vacated...)
+	var action Action = startContainer{Name: d.called(), Undone: d.fate == start || d.fate == replace || len(vacated) > 0}
 	if d.fate == unpause {
 		action = unpauseContainer{Name: d.called()}
-	}
-	after = slices.Concat(after, p.awaitDependencies(d.service), p.freePorts(d))
-	if d.fate == swap {
-		after = append(after, p.vacate(d, cause, after...))
 	}
 	p.startOps[d.called()] = p.plan.add(d.service.Name, action, cause, sorted(after)...)
 }

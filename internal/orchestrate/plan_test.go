@@ -99,9 +99,10 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name:   "dead",
 			before: func(_ *testing.T, w *world) { w.up(); w.Die("stackctl-web-1") },
 			want: `
- 1 remove container stackctl-web-1: it is dead
- 2 create container stackctl-web-1: it is dead (after 1)
- 3 start container stackctl-web-1: it is dead (after 2)`,
+ 1 create container ID_stackctl-web-1: it is dead
+ 2 start container ID_stackctl-web-1: it is dead (after 1)
+ 3 remove container stackctl-web-1: it is dead (after 2)
+ 4 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3)`,
 		},
 		{
 			name:   "renamed",
@@ -112,8 +113,8 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  3 await container ID_stackctl-web-1: it is to serve (after 2)
  4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
  5 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 3, 4)
- 6 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 4, 5)
- 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3)`,
+ 6 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 5)
+ 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 5)`,
 		},
 		{
 			name: "only the network is there",
@@ -157,14 +158,16 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			},
 			want: `
  1 create network stackctl_default: it does not exist
- 2 remove container stackctl-redis-1: its network "stackctl_default" was removed
- 3 create container stackctl-redis-1: its network "stackctl_default" was removed (after 2)
- 4 start container stackctl-redis-1: its network "stackctl_default" was removed (after 1, 3)
- 5 remove container stackctl-web-1: its network "stackctl_default" was removed
- 6 create container stackctl-web-1: its network "stackctl_default" was removed (after 5)
- 7 start container stackctl-web-1: its network "stackctl_default" was removed (after 1, 6)
- 8 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
- 9 start container stackctl-nginx-1: it was never started (after 8)`,
+ 2 create container ID_stackctl-redis-1: its network "stackctl_default" was removed
+ 3 start container ID_stackctl-redis-1: its network "stackctl_default" was removed (after 1, 2)
+ 4 create container ID_stackctl-web-1: its network "stackctl_default" was removed
+ 5 start container ID_stackctl-web-1: its network "stackctl_default" was removed (after 1, 4)
+ 6 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
+ 7 start container stackctl-nginx-1: it was never started (after 6)
+ 8 remove container stackctl-redis-1: its network "stackctl_default" was removed (after 3, 5, 7)
+ 9 remove container stackctl-web-1: its network "stackctl_default" was removed (after 3, 5, 7)
+10 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 8)
+11 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 9)`,
 		},
 		{
 			name:   "disconnected",
@@ -176,7 +179,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  3 await container ID_stackctl-web-1: it is to serve (after 2)
  4 stop container stackctl-web-1: it is not on network "stackctl_default" (after 3)
  5 remove container stackctl-web-1: it is not on network "stackctl_default" (after 4)
- 6 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3, 5)`,
+ 6 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 5)`,
 		},
 		{
 			name: "service gone",
@@ -213,32 +216,38 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  8 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 7)
  9 stop container stackctl-nginx-1: --force-recreate (after 8)
 10 start container ID_stackctl-nginx-1: --force-recreate (after 8, 9)
-11 remove container stackctl-redis-1: --force-recreate (after 2, 3)
-12 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 3, 11)
-13 remove container stackctl-web-1: --force-recreate (after 5, 6)
-14 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 6, 13)
-15 remove container stackctl-nginx-1: --force-recreate (after 9, 10)
-16 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 10, 15)`,
+11 remove container stackctl-redis-1: --force-recreate (after 3, 6, 10)
+12 remove container stackctl-web-1: --force-recreate (after 3, 6, 10)
+13 remove container stackctl-nginx-1: --force-recreate (after 3, 6, 10)
+14 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 11)
+15 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 12)
+16 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 13)`,
 		},
 		{
 			name:   "network changed",
 			before: func(t *testing.T, w *world) { w.up(); w.use(embedded(t, "networks: {default: {internal: true}}")) },
 			want: `
  1 stop container stackctl-nginx-1: network "stackctl_default" is made anew
- 2 remove container stackctl-nginx-1: network "stackctl_default" is made anew (after 1)
+ 2 disconnect container stackctl-nginx-1 from stackctl_default: network "stackctl_default" is made anew (after 1)
  3 stop container stackctl-redis-1: network "stackctl_default" is made anew
- 4 remove container stackctl-redis-1: network "stackctl_default" is made anew (after 3)
+ 4 disconnect container stackctl-redis-1 from stackctl_default: network "stackctl_default" is made anew (after 3)
  5 stop container stackctl-web-1: network "stackctl_default" is made anew
- 6 remove container stackctl-web-1: network "stackctl_default" is made anew (after 5)
+ 6 disconnect container stackctl-web-1 from stackctl_default: network "stackctl_default" is made anew (after 5)
  7 remove network stackctl_default: its configuration changed (after 2, 4, 6)
  8 create network stackctl_default: its configuration changed (after 7)
- 9 create container stackctl-redis-1: network "default" is made anew: its configuration changed (after 4)
-10 start container stackctl-redis-1: network "default" is made anew: its configuration changed (after 8, 9)
-11 create container stackctl-web-1: network "default" is made anew: its configuration changed (after 6)
-12 start container stackctl-web-1: network "default" is made anew: its configuration changed (after 8, 11)
-13 create container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 2)
-14 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is made anew: its configuration changed (after 13)
-15 start container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 8, 14)`,
+ 9 create container ID_stackctl-redis-1: network "default" is made anew: its configuration changed (after 8)
+10 start container ID_stackctl-redis-1: network "default" is made anew: its configuration changed (after 3, 8, 9)
+11 create container ID_stackctl-web-1: network "default" is made anew: its configuration changed (after 8)
+12 start container ID_stackctl-web-1: network "default" is made anew: its configuration changed (after 5, 8, 11)
+13 create container ID_stackctl-nginx-1: network "default" is made anew: its configuration changed (after 8)
+14 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is made anew: its configuration changed (after 13)
+15 start container ID_stackctl-nginx-1: network "default" is made anew: its configuration changed (after 1, 8, 14)
+16 remove container stackctl-redis-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
+17 remove container stackctl-web-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
+18 remove container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
+19 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 16)
+20 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 17)
+21 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 18)`,
 		},
 		{
 			name:   "scaled up",
@@ -258,9 +267,9 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			want: `
  1 reload container stackctl-nginx-1: its content changed
  2 stop container stackctl-web-2: service "web" has 1 replicas (after 1)
- 3 remove container stackctl-web-2: service "web" has 1 replicas (after 2)
- 4 stop container stackctl-web-3: service "web" has 1 replicas (after 1)
- 5 remove container stackctl-web-3: service "web" has 1 replicas (after 4)`,
+ 3 stop container stackctl-web-3: service "web" has 1 replicas (after 1)
+ 4 remove container stackctl-web-2: service "web" has 1 replicas (after 2, 3)
+ 5 remove container stackctl-web-3: service "web" has 1 replicas (after 2, 3)`,
 		},
 		{
 			name: "config changed: reloaded, not recreated",
@@ -330,8 +339,8 @@ func rolled(cause string) string {
  4 await container ID_stackctl-web-1: it is to serve (after 3)
  5 reload container stackctl-nginx-1: service "web" has new replicas (after 4)
  6 stop container stackctl-web-1: CAUSE (after 4, 5)
- 7 remove container stackctl-web-1: CAUSE (after 1, 5, 6)
- 8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 4, 7)`, "CAUSE", cause)
+ 7 remove container stackctl-web-1: CAUSE (after 1, 6)
+ 8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 7)`, "CAUSE", cause)
 }
 
 // changed is the plan that makes one running container anew with another configuration.
@@ -341,8 +350,8 @@ func changed(service, cause string) string {
  2 create container ID_stackctl-SERVICE-1: CAUSE
  3 stop container stackctl-SERVICE-1: CAUSE (after 2)
  4 start container ID_stackctl-SERVICE-1: CAUSE (after 2, 3)
- 5 remove container stackctl-SERVICE-1: CAUSE (after 1, 3, 4)
- 6 rename container ID_stackctl-SERVICE-1 to stackctl-SERVICE-1: the one that it replaced is gone (after 4, 5)`)
+ 5 remove container stackctl-SERVICE-1: CAUSE (after 1, 4)
+ 6 rename container ID_stackctl-SERVICE-1 to stackctl-SERVICE-1: the one that it replaced is gone (after 5)`)
 }
 
 // replaced is the plan that makes one running container anew.
@@ -351,8 +360,8 @@ func replaced(service, cause string) string {
  1 create container ID_NAME: CAUSE
  2 stop container NAME: CAUSE (after 1)
  3 start container ID_NAME: CAUSE (after 1, 2)
- 4 remove container NAME: CAUSE (after 2, 3)
- 5 rename container ID_NAME to NAME: the one that it replaced is gone (after 3, 4)`)
+ 4 remove container NAME: CAUSE (after 3)
+ 5 rename container ID_NAME to NAME: the one that it replaced is gone (after 4)`)
 }
 
 func TestPlanToZeroReplicas(t *testing.T) {
@@ -362,9 +371,9 @@ func TestPlanToZeroReplicas(t *testing.T) {
 	for _, orphans := range []bool{false, true} {
 		wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: orphans}), `
  1 stop container stackctl-worker-1: service "worker" has 0 replicas
- 2 remove container stackctl-worker-1: service "worker" has 0 replicas (after 1)
- 3 stop container stackctl-worker-2: service "worker" has 0 replicas
- 4 remove container stackctl-worker-2: service "worker" has 0 replicas (after 3)`)
+ 2 stop container stackctl-worker-2: service "worker" has 0 replicas
+ 3 remove container stackctl-worker-1: service "worker" has 0 replicas (after 1, 2)
+ 4 remove container stackctl-worker-2: service "worker" has 0 replicas (after 1, 2)`)
 	}
 	w.up()
 	w.settled()

@@ -59,20 +59,21 @@ type planner struct {
 	options  PlanOptions
 	plan     *Plan
 
-	networkOps map[string]int          // by network key: the op that creates it
-	volumeOps  map[string]int          // by volume key
-	renewed    map[string]string       // networks that are made anew, by key: why
+	networkOps map[string]int    // by network key: the op that creates it
+	volumeOps  map[string]int    // by volume key
+	renewed    map[string]string // networks that are made anew, by key: why
+	renewals   []renewal
 	books      map[string]*addressBook // by network key: networks with fixed addresses
 	decisions  map[string][]decision   // by service
 	startOps   map[string]int          // by container name
 	waitOps    map[string]int          // by container name and condition
 	removeOps  map[string]int          // by container ID
+	succeeded  []int                   // the last steps of all but the removals
 	subnets    []netip.Prefix          // taken ones, those of planned networks too
 	reloadOps  []int
 	lastReload map[string]int              // by front's container name: the last one so far
 	staged     map[string]map[string]stamp // by front's container name and path: what the last one wrote
 	readyOps   map[string]int              // by container name
-	keepOps    map[string]int              // by container ID: the step that keeps its revision
 	stopOps    map[string]int              // by container ID: of those that are replaced
 	dropped    []Revision                  // those that are kept no longer
 }
@@ -84,7 +85,7 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 		networkOps: map[string]int{}, volumeOps: map[string]int{}, renewed: map[string]string{},
 		books: map[string]*addressBook{}, decisions: map[string][]decision{}, startOps: map[string]int{}, waitOps: map[string]int{},
 		removeOps: map[string]int{}, subnets: slices.Clone(observed.Subnets),
-		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{}, keepOps: map[string]int{}, stopOps: map[string]int{},
+		lastReload: map[string]int{}, staged: map[string]map[string]stamp{}, readyOps: map[string]int{}, stopOps: map[string]int{},
 	}
 	order, err := p.serviceOrder()
 	if err != nil {
@@ -110,14 +111,20 @@ func PlanUp(s *stack.Stack, observed *Observed, images map[string]Image, options
 	if err := p.planRevisions(order); err != nil {
 		return nil, err
 	}
+	if err := p.planRenewals(); err != nil {
+		return nil, err
+	}
 	for _, name := range known {
 		if err := p.planService(name); err != nil {
 			return nil, err
 		}
 	}
-	p.planLeavers(order)
-	p.planRenames(order)
-	p.planDrops()
+	p.planRemovals(order)
+	for _, op := range p.plan.Ops {
+		if reload, ok := op.Action.(*reloadContainer); ok {
+			reload.Undoable = p.plan.undoable
+		}
+	}
 	return p.plan, p.changes(known)
 }
 
@@ -179,10 +186,8 @@ func (p *planner) settle(name string) error {
 		d := &p.decisions[name][i]
 		if p.canRoll(*d) {
 			d.fate = rolling
-		} else if p.canSwap(*d) {
-			d.fate = swap
 		}
-		p.plan.undoable = p.plan.undoable || d.fate == rolling || d.fate == swap
+		p.plan.undoable = p.plan.undoable || d.replaces()
 		if d.fate == create || d.replaces() {
 			if err := errors.Join(p.refuseForeign(d.called()), p.refuseForeign(d.name())); err != nil {
 				return err

@@ -63,7 +63,7 @@ func collides(taken container.Port, port nat.Port, binding nat.PortBinding) bool
 // or of its fixed addresses.
 func (d decision) needsPlaceOf(c Container) bool {
 	for key, address := range d.addresses {
-		if c.Running() && c.Addresses[d.networkName(key)] == address {
+		if c.alive() && c.Addresses[d.networkName(key)] == address {
 			return true
 		}
 	}

@@ -247,7 +247,7 @@ func TestPlanDown(t *testing.T) {
  7 remove container stackctl-web-1: down (after 6)
  8 remove container stackctl-web-2: down (after 2)
  9 remove network stackctl_default: down (after 3, 5, 7, 8)
-10 remove volume stackctl_redis-data: down --volumes (after 3, 5, 7, 8)`)
+10 remove volume stackctl_redis-data: down --volumes (after 9)`)
 	if left := w.Dump(); left != "network bridge: 172.17.0.0/16\n" {
 		t.Errorf("left:\n%s", left)
 	}

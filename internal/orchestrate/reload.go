@@ -16,10 +16,9 @@ import (
 // reloadContainer makes a program read changed configs while it runs: they are checked, written and signalled, what
 // still works with the old ones is given time to end, and they are marked as read.
 type reloadContainer struct {
-	Name    string
-	LeadsTo []string // the services behind it
-	Files   []File
-	Signal  string
+	Name   string
+	Files  []File
+	Signal string
 	// Check ends with 0 where the config at Checked is good; "{file}" in it stands for the file that is tried. None
 	// means that there is nothing to check with.
 	Check   []string
@@ -87,10 +86,6 @@ func (a *reloadContainer) signal(ctx context.Context, w Writer) (old []string, e
 		return old, err
 	}
 	return old, a.takenOver(ctx, w, old)
-}
-
-func (a *reloadContainer) leadsToOne(services map[string]bool) bool {
-	return slices.ContainsFunc(a.LeadsTo, func(name string) bool { return services[name] })
 }
 
 // undo reads the old configs again.

@@ -137,9 +137,7 @@ func (p *planner) planRevisions(services []string) error {
 			if !d.replaces() || d.old.Hash == hash && d.old.ImageID == d.image.ID {
 				continue
 			}
-			if _, gone := p.removeOps[d.old.ID]; !gone {
-				p.keepRevision(d)
-			}
+			p.keepRevision(d)
 			break
 		}
 	}
@@ -158,8 +156,7 @@ func (p *planner) keepRevision(d decision) {
 		}
 	}
 	name := fmt.Sprintf("%s-%s-revision-%d", p.stack.Project.Name, service, number)
-	op := p.plan.add(service, keepRevision{Project: p.stack.Project.Name, Of: d.old.ID, Name: name, Number: number}, "'stackctl rollback' goes back to it")
-	p.keepOps[d.old.ID] = op
+	p.plan.add(service, keepRevision{Project: p.stack.Project.Name, Of: d.old.ID, Name: name, Number: number}, "'stackctl rollback' goes back to it")
 	p.dropped = slices.Concat(p.dropped, dropped, others[:max(0, len(others)-maxRevisions+1)])
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
@@ -17,12 +16,16 @@ import (
 func (w *world) back(service string, number int) error {
 	w.Helper()
 	observed, err := orchestrate.Observe(w.Context(), w, projectName)
-	w.check(err)
+	if err != nil {
+		return err
+	}
 	revision, err := observed.Previous(service, number)
 	if err != nil {
 		return err
 	}
-	w.check(revision.Load(w.Context(), w))
+	if err := revision.Load(w.Context(), w); err != nil {
+		return err
+	}
 	images := map[string]orchestrate.Image{service: {Ref: revision.Image, ID: revision.ImageID}}
 	only, err := w.stack.Only(w.Context(), []string{service})
 	w.check(err)
@@ -190,29 +193,50 @@ func TestFailedSwapGoesBack(t *testing.T) {
 	}
 }
 
-// A container that is gone keeps nothing but its own service from going back.
-func TestGoingBackBesideARemoval(t *testing.T) {
+// What else was to go is there still when something fails.
+func TestAFailureLeavesWhatWasToGo(t *testing.T) {
 	w := newWorld(t, embedded(t, "services: {web: {scale: 2}}"))
 	w.up()
+	before := w.Dump()
 	successor := w.id("stackctl-redis-1")[:12] + "_stackctl-redis-1"
-	w.Before(func(ctx context.Context, c enginetest.Call) error {
-		if c.Method != "ContainerStart" || c.Object != successor {
-			return nil
+	w.Before(func(_ context.Context, c enginetest.Call) error {
+		if c.Method == "ContainerStart" && c.Object == successor {
+			return errBroken
 		}
-		for w.Has("stackctl-web-2") && ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
-		}
-		return errBroken
+		return nil
 	})
-	one := embedded(t)
 	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
 	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
-	if err == nil || !strings.HasSuffix(err.Error(), "; everything was put back as it was before, except service web") || orchestrate.Outcome(err) != "failed" {
+	if err == nil || !strings.HasSuffix(err.Error(), "; everything was put back as it was before") || orchestrate.Outcome(err) != "undone" {
 		t.Errorf("up: %v", err)
 	}
+	if after := w.Dump(); after != before {
+		t.Errorf("was:\n%sis:\n%s", before, after)
+	}
+}
+
+// Where only a removal fails, the change has succeeded: nothing goes back, and the next up finishes it.
+func TestAFailedRemovalTakesNothingBack(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {web: {scale: 2}}"))
+	w.up()
+	old := w.id("stackctl-redis-1")
+	w.Before(func(_ context.Context, c enginetest.Call) error {
+		if c.Method == "ContainerRemove" && c.Object == old {
+			return errBroken
+		}
+		return nil
+	})
+	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	if err == nil || err.Error() != `removing container "stackctl-redis-1": the engine broke down` {
+		t.Errorf("up: %v", err)
+	}
+	if state := w.State(old[:12] + "_stackctl-redis-1"); state != "running" || w.Has("stackctl-web-2") {
+		t.Errorf("the new redis is %q:\n%s", state, w.Dump())
+	}
 	w.Forget()
-	w.use(one)
-	w.settled() // Redis runs as before, and nginx leads to the one replica
+	w.up()
+	w.settled()
 }
 
 func TestNoRecreate(t *testing.T) {

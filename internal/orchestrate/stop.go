@@ -9,9 +9,9 @@ import (
 
 // stopContainer asks the container to stop and kills it when its grace period is over.
 type stopContainer struct {
-	Name, ID  string
-	Grace     *time.Duration // nil is the container's own
-	Successor string         // the container that takes its place, where the two cannot run side by side
+	Name, ID string
+	Grace    *time.Duration // nil is the container's own
+	Was      string         // its state until then; "" is running
 }
 
 // longestGrace bounds the wait for a container whose own grace period is not known here.
@@ -70,10 +70,14 @@ const killedCode = 137
 
 const errKilled warning = "it did not end within its grace period and had to be killed; if it ignores SIGTERM, give its service `init: true` or another `stop_signal`"
 
+// undo makes it run again if it ran.
 func (a stopContainer) undo() []Action {
-	back := []Action{startContainer{Name: a.Name}, readyContainer{Name: a.Name, ID: a.ID}}
-	if a.Successor == "" {
-		return back
+	switch again := (startContainer{Name: a.Name, ID: a.ID}); a.Was {
+	case "created":
+		return nil
+	case "paused":
+		return []Action{again, pauseContainer{Name: a.Name, ID: a.ID}}
+	default:
+		return []Action{again, readyContainer{Name: a.Name, ID: a.ID}}
 	}
-	return append([]Action{stopContainer{Name: a.Successor, ID: a.Successor}, removeContainer{Name: a.Successor, ID: a.Successor, Kill: true}}, back...)
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 )
 
 // undoer is an action that can be taken back.
@@ -15,31 +13,32 @@ type undoer interface {
 	undo() []Action
 }
 
-// UndoneError says that a plan failed and that everything was put back as it was before, but for some services.
+// UndoneError says that a plan failed and that everything was put back as it was before.
 type UndoneError struct {
 	Err   error
-	Left  []string // services that stay as they are by now, since a container of theirs was removed already
-	Cards []Card   // of what failed, which is gone now
+	Cards []Card // of what failed, which is gone now
 }
 
 func (e *UndoneError) Error() string {
-	text := e.Err.Error() + "; everything was put back as it was before"
-	if len(e.Left) > 0 {
-		text += ", except service " + strings.Join(e.Left, ", ")
-	}
-	return text
+	return e.Err.Error() + "; everything was put back as it was before"
 }
 
 // Unwrap returns the failure.
 func (e *UndoneError) Unwrap() error { return e.Err }
 
-// undoPlan lists, last first, what takes back the steps that were begun, but for the services that are left.
-func undoPlan(plan *Plan, begun []bool) (back *Plan, left map[string]bool) {
-	back, left = &Plan{}, passed(plan, begun)
-	for i := len(plan.Ops) - 1; i >= 0; i-- {
-		op := plan.Ops[i]
+// undoPlan lists, last first, what takes back the steps that were begun, as far as the last removal: removals come last, so
+// that all before one has succeeded, and stays.
+func undoPlan(plan *Plan, begun []bool) *Plan {
+	back := &Plan{}
+	for i, op := range slices.Backward(plan.Ops) {
+		if !begun[i] {
+			continue
+		}
+		if _, is := op.Action.(removeContainer); is {
+			break
+		}
 		u, ok := op.Action.(undoer)
-		if reload, is := op.Action.(*reloadContainer); !ok || !begun[i] || left[op.Service] || is && reload.leadsToOne(left) {
+		if !ok {
 			continue
 		}
 		for _, action := range u.undo() {
@@ -50,31 +49,7 @@ func undoPlan(plan *Plan, begun []bool) (back *Plan, left map[string]bool) {
 			back.add(op.Service, action, "going back", after...)
 		}
 	}
-	return back, left
-}
-
-// passed finds the services that cannot go back: those of which a container is gone for good, and those to which a front
-// leads together with such a one, since it goes on with the config that it has.
-func passed(plan *Plan, begun []bool) map[string]bool {
-	left := map[string]bool{}
-	for before := -1; len(left) > before; {
-		before = len(left)
-		for i, op := range plan.Ops {
-			if !begun[i] {
-				continue
-			}
-			switch action := op.Action.(type) {
-			case removeContainer:
-				left[op.Service] = true
-			case *reloadContainer:
-				for _, service := range action.LeadsTo {
-					left[service] = left[service] || action.leadsToOne(left)
-				}
-			}
-		}
-		maps.DeleteFunc(left, func(_ string, is bool) bool { return !is })
-	}
-	return left
+	return back
 }
 
 // goBack takes a failed plan back.
@@ -82,11 +57,11 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 	if ctx.Err() != nil {
 		return cause // who interrupts wants to have no more done; the next run finds its way from here
 	}
-	back, left := undoPlan(plan, begun)
+	back := undoPlan(plan, begun)
 	if back.Empty() {
 		return cause
 	}
-	undone := &UndoneError{Err: cause, Left: slices.Sorted(maps.Keys(left)), Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
+	undone := &UndoneError{Err: cause, Cards: slices.DeleteFunc(Cards(ctx, w, project), func(c Card) bool {
 		return !slices.ContainsFunc(plan.Ops, func(op Op) bool {
 			started, ok := op.Action.(startContainer)
 			return ok && started.Name == c.Container
@@ -103,7 +78,7 @@ func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []b
 
 // clear removes what a change has made so far of a stack that was taken away meanwhile, and starts nothing again.
 func (u *upward) clear(ctx context.Context, cause error) error {
-	back, _ := undoPlan(u.plan, u.begun)
+	back := undoPlan(u.plan, u.begun)
 	removals := &Plan{}
 	for _, op := range back.Ops {
 		if removal, ok := op.Action.(removeContainer); ok {

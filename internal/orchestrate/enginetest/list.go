@@ -52,7 +52,7 @@ func (c *box) createdAt() time.Time { return epoch.Add(time.Duration(c.serial) *
 func (c *box) networks() map[string]*network.EndpointSettings {
 	networks := map[string]*network.EndpointSettings{}
 	for name, end := range c.endpoints {
-		settings := &network.EndpointSettings{NetworkID: end.networkID, IPAMConfig: end.config.IPAMConfig}
+		settings := &network.EndpointSettings{NetworkID: end.networkID, IPAMConfig: end.config.IPAMConfig, Aliases: end.config.Aliases}
 		if end.address.IsValid() {
 			settings.IPAddress = end.address.String()
 		}
@@ -122,9 +122,13 @@ func (e *Engine) NetworkList(ctx context.Context, _ network.ListOptions) ([]netw
 	err := e.call(ctx, "NetworkList", "", func() error {
 		for _, id := range slices.Sorted(maps.Keys(e.networks)) {
 			n := e.networks[id]
+			pool := network.IPAMConfig{Subnet: n.subnet.String()}
+			if n.dynamic != n.subnet {
+				pool.IPRange = n.dynamic.String()
+			}
 			list = append(list, network.Summary{
 				ID: n.id, Name: n.name, Driver: n.driver, Labels: maps.Clone(n.labels),
-				IPAM: network.IPAM{Config: []network.IPAMConfig{{Subnet: n.subnet.String()}}},
+				IPAM: network.IPAM{Config: []network.IPAMConfig{pool}},
 			})
 		}
 		return nil

@@ -116,6 +116,26 @@ func (e *Engine) NetworkConnect(ctx context.Context, ref, containerRef string, c
 	})
 }
 
+// NetworkDisconnect takes a container off a network, also off one that is gone if it does not run.
+func (e *Engine) NetworkDisconnect(ctx context.Context, ref, containerRef string, _ bool) error {
+	return e.with(ctx, "NetworkDisconnect", containerRef, func(c *box) error {
+		n, err := e.findNetwork(ref)
+		if err == nil {
+			ref = n.name
+		}
+		switch {
+		case c.state == container.StateDead, c.state == container.StateRemoving:
+			return conflict("Container %s is marked for removal and cannot be connected or disconnected to the network", c.id)
+		case err != nil && c.alive():
+			return err
+		case c.endpoints[ref] == nil:
+			return forbidden("container %s is not connected to the network %s", c.id, ref)
+		}
+		delete(c.endpoints, ref)
+		return nil
+	})
+}
+
 // joinNetworks gives the container an address on each of its networks.
 func (e *Engine) joinNetworks(c *box) error {
 	for _, name := range slices.Sorted(maps.Keys(c.endpoints)) {
