@@ -113,7 +113,14 @@ func (o *dashOptions) options() (tui.Options, error) {
 	return options, nil
 }
 
+// maxRemarks is how many of the parser's warnings wait for the dashboard to show them.
+const maxRemarks = 100
+
 func (a *app) dash(ctx context.Context, o *dashOptions) error {
+	remarks := make(chan string, maxRemarks)
+	if !o.once { // one frame leaves standard error to them
+		a.remarks = remarks
+	}
 	project, err := a.projectName(ctx)
 	if err != nil {
 		return err
@@ -121,6 +128,7 @@ func (a *app) dash(ctx context.Context, o *dashOptions) error {
 	l := newLive(a, project)
 	defer l.close()
 	src := l.sources()
+	src.Warnings = remarks
 	if !o.readOnly {
 		src.Operator = &operator{a: a.muted(), live: l}
 	}

@@ -245,3 +245,19 @@ func (m *tmux) dashboard() int {
 	}
 	return pid
 }
+
+// TestDashShowsWarnings: what the parser of Compose files warns of is an event of the dashboard, and not written over it.
+func TestDashShowsWarnings(t *testing.T) {
+	dir := t.TempDir()
+	file, told := filepath.Join(dir, "compose.yaml"), filepath.Join(dir, "told")
+	if err := os.WriteFile(file, []byte("services: {a: {image: x, environment: {A: \"${NOT_SET}\"}}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := dashboardIn(t, "", "1", 120, 40, "-f "+file+" 2> "+told)
+	m.await("2 services", `! The "NOT_SET" variable is not set`)
+	m.keys("q")
+	m.await("exit code 0\n", "the terminal is as it was")
+	if text, err := os.ReadFile(told); err != nil || len(text) > 0 {
+		t.Errorf("on standard error: %s, %v", text, err)
+	}
+}

@@ -31,7 +31,8 @@ type app struct {
 	profiles []string
 	target   engine.Target
 	progress string
-	remarked *sync.Map // the parser's warnings that were told
+	remarked *sync.Map     // the parser's warnings that were told
+	remarks  chan<- string // takes them where a dashboard shows them; nil is standard error
 }
 
 func newRoot(s *streams) *cobra.Command {
@@ -118,13 +119,21 @@ func (a *app) remark(s *stack.Stack) {
 		return
 	}
 	for _, warning := range s.Warnings {
-		if _, told := a.remarked.LoadOrStore(warning, true); !told {
+		if _, told := a.remarked.LoadOrStore(warning, true); told {
+			continue
+		}
+		if a.remarks == nil {
 			a.tell("warning: " + termtext.Safe(warning))
+			continue
+		}
+		select {
+		case a.remarks <- termtext.Safe(warning):
+		default: // more than anybody reads
 		}
 	}
 }
 
-// muted is the same without remarks: for completion, and for the dashboard, whose screen they would end up on.
+// muted is the same without messages: for completion, and for the dashboard, whose screen they would end up on.
 func (a *app) muted() *app {
 	quiet := *a
 	quiet.progress = "quiet"

@@ -97,7 +97,20 @@ func (s *show) produce(send func(tea.Msg)) {
 	s.run(send, func() {
 		feed.Run(s.ctx, s.src.Logs, s.tap, send)
 	})
+	s.run(send, func() { tellWarnings(s.ctx, s.src.Warnings, time.Now, send) })
 	s.run(send, func() { pollVisits(s.ctx, s.client, time.Now, s.model.visited, send) })
+}
+
+// tellWarnings puts what somebody warns of among the events, where it stays longer than a notice.
+func tellWarnings(ctx context.Context, warnings <-chan string, now func() time.Time, send func(tea.Msg)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case text := <-warnings:
+			send(eventMsg{At: now(), Kind: watch.EventWarning, Text: text})
+		}
+	}
 }
 
 // tap gives every line of nginx to the statistics of requests, before any line is dropped for the screen.

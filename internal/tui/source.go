@@ -19,6 +19,8 @@ type Sources struct {
 	Logs    func(ctx context.Context, emit func(logs.Line) error) error
 	Redis   store.Dialer
 	Details func(ctx context.Context, id string) (watch.Details, error)
+	// Warnings are shown among the events, one line each; nil has none.
+	Warnings <-chan string
 	// Operator changes the stack; nil makes the dashboard read-only.
 	Operator Operator
 	// History is the file of the Redis console's history; "" keeps it in memory alone.

@@ -69,8 +69,9 @@ const (
 	EventReload    EventKind = "reload" // signal HUP
 	EventRemove    EventKind = "remove"
 	EventReconnect EventKind = "reconnect" // the engine answers again
-	EventScale     EventKind = "scale"     // these two are never told by Run: the engine does not know of them
+	EventScale     EventKind = "scale"     // these are never told by Run: the engine does not know of them
 	EventReset     EventKind = "reset"
+	EventWarning   EventKind = "warning"
 )
 
 // Event is something that happened to the project, for people and for marks on a chart.

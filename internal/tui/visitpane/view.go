@@ -17,7 +17,7 @@ import (
 // signs mark events on the chart, each one cell wide.
 var signs = map[watch.EventKind]string{
 	watch.EventDeploy: "▲", watch.EventStart: "▸", watch.EventStop: "■", watch.EventRestart: "↻", watch.EventDie: "✖", watch.EventOOM: "✖",
-	watch.EventHealth: "♥", watch.EventReload: "↺", watch.EventRemove: "▼", watch.EventReconnect: "≈", watch.EventScale: "±", watch.EventReset: "0",
+	watch.EventHealth: "♥", watch.EventReload: "↺", watch.EventRemove: "▼", watch.EventReconnect: "≈", watch.EventScale: "±", watch.EventReset: "0", watch.EventWarning: "!",
 }
 
 // Sign is the sign of an event.
