@@ -75,9 +75,9 @@ func quoted(text string) string {
 // commandArgs are what each command is run with, with the text for each name; none may be missing.
 func commandArgs(text string) map[string][]string {
 	return map[string][]string{
-		"exec": {text, text}, "run": {text, text}, "port": {text, "80"}, "get": {text}, "del": {text}, "keys": {text}, "scale": {"web=2"},
+		"exec": {text, text}, "run": {text, text}, "port": {text, "80"}, "get": {text}, "del": {text}, "keys": {text}, "scale": {"web=2", "--wait-timeout", "1s"},
 		"top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"},
-		"redis": {"GET", text}, "down": {"-y"}, "rollback": {text}, "rollout": {text}, "logs": {}, "dash": {"--once"}, "lookup": {text},
+		"redis": {"GET", text}, "down": {"-y"}, "rollback": {text}, "rollout": {"--wait-timeout", "1s", text}, "logs": {}, "dash": {"--once"}, "lookup": {text},
 		"up": {"-d", "--wait-timeout", "1s"}, "create": {}, "plan": {}, "ps": {"-a"}, "ls": {"-a"}, "images": {}, "history": {}, "config": {}, "doctor": {}, "version": {},
 		"start": {}, "stop": {}, "restart": {}, "kill": {}, "pause": {}, "unpause": {}, "rm": {"-f"}, "pull": {}, "build": {}, "tunnel": {text},
 		"images load": {text}, "images save": {"-o", text}, "images pull": {}, "images build": {}, "images list": {}, "images ls": {},

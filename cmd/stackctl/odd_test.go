@@ -124,7 +124,7 @@ func (e *oddEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // nextStep is how an error says what can be done about it.
-var nextStep = regexp.MustCompile("STACKCTL_ENGINE_TIMEOUT|`stackctl |try again|check |use |start it|give |name |see |choose|set |remove |run |there is one once|not healthy after")
+var nextStep = regexp.MustCompile("STACKCTL_ENGINE_TIMEOUT|`stackctl |try again|check |use |look at |start it|give |name |see |choose|set |remove |run |there is one once|not healthy after")
 
 // endless are the commands that go on until Ctrl-C with a sound engine.
 var endless = [][]string{{"logs", "-f"}, {"events"}, {"stats"}}

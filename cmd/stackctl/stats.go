@@ -77,7 +77,7 @@ func (a *app) stats(ctx context.Context, o *statsOptions) error {
 	sink := watch.Sink{State: func(s watch.State) {
 		if s.Err != nil { // what follows in it is old
 			if o.once {
-				cancel(s.Err)
+				cancel(fmt.Errorf("measuring containers: %w; try again, and see `stackctl doctor`", s.Err))
 			} else {
 				a.tell("stackctl: " + s.Err.Error() + "; trying again")
 			}

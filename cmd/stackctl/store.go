@@ -100,7 +100,7 @@ func (a *app) keys(ctx context.Context, dial store.Dialer, pattern string) error
 	defer client.Close()
 	keys, complete, err := client.Keys(ctx, pattern, 0)
 	if err != nil {
-		return fmt.Errorf("listing keys %q: %w", pattern, err)
+		return storeError(fmt.Sprintf("listing keys %q", pattern), err)
 	}
 	reply := store.Reply{Kind: store.Array}
 	for _, key := range keys {
@@ -154,6 +154,15 @@ func newResetCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// storeError names what was being done, and the next step where something answered that is no reply of Redis, or nothing: the client has
+// no type for that.
+func storeError(doing string, err error) error {
+	if errors.Is(err, io.EOF) || strings.Contains(err.Error(), "redis: can't parse") {
+		return fmt.Errorf("%s: %w; %s", doing, err, fault.Away.Fix)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
 func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 	visits, _, err := client.Visits(ctx)
 	was := strconv.FormatInt(visits, 10)
@@ -162,7 +171,7 @@ func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 		was = f.Name
 		fmt.Fprintf(a.Err, "stackctl: %s; it is kept as %s\n", f.State, store.UndoKey)
 	case err != nil:
-		return fmt.Errorf("reading the counter: %w", err)
+		return storeError("reading the counter", err)
 	}
 	agreed, given, err := a.answer(ctx, fmt.Sprintf("Reset %s from %s to 0?", store.VisitsKey, was), yes)
 	switch {
@@ -173,7 +182,7 @@ func (a *app) reset(ctx context.Context, client *store.Client, yes bool) error {
 	}
 	old, _, err := client.Reset(ctx)
 	if err != nil {
-		return fmt.Errorf("resetting the counter: %w", err)
+		return storeError("resetting the counter", err)
 	}
 	if was != fault.NotANumber.Name {
 		was = strconv.FormatInt(old, 10) // visitors came while the question was asked

@@ -52,6 +52,14 @@ var calls = []struct {
 		_, err := e.ContainerCreate(ctx, &container.Config{}, nil, nil, nil, "c")
 		return err
 	}},
+	{"create network", true, func(ctx context.Context, e *Engine) error {
+		_, err := e.NetworkCreate(ctx, "n", network.CreateOptions{})
+		return err
+	}},
+	{"create volume", true, func(ctx context.Context, e *Engine) error {
+		_, err := e.VolumeCreate(ctx, volume.CreateOptions{})
+		return err
+	}},
 	{"create exec", true, func(ctx context.Context, e *Engine) error {
 		_, err := e.ContainerExecCreate(ctx, "c", container.ExecOptions{Cmd: []string{"x"}})
 		return err
@@ -212,7 +220,15 @@ func TestOddAnswersAreErrors(t *testing.T) {
 			})
 		}
 	}
-	e := oddEngine(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	e := oddEngine(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"Id": 7, "ID": 7, "Name": 7, "Version": 7, "Titles": 7, "Volumes": 7, "StatusCode": "x"}`)
+	})
+	for _, c := range calls {
+		if err := c.call(t.Context(), e); c.document && !errors.As(err, new(*OddAnswerError)) {
+			t.Errorf("wrong types for %s: %v", c.name, err)
+		}
+	}
+	e = oddEngine(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
 	for _, c := range calls {
 		switch c.name {
 		case "list containers", "list networks", "list images", "inspect container", "inspect image", "create container", "create exec", "inspect exec":

@@ -110,7 +110,7 @@ func (e *Engine) ContainerCreate(ctx context.Context, config *container.Config, 
 	if err == nil && created.ID == "" {
 		err = oddAnswer("POST /containers/create", "it has no ID")
 	}
-	return created, err
+	return created, understood("POST /containers/create", err)
 }
 
 // newClient is the one place where a client is constructed.

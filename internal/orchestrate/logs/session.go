@@ -119,6 +119,9 @@ const maxErrs = 8
 func (s *session) fail(name string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the engine's answer broke off; try again")
+	}
 	if len(s.errs) < maxErrs {
 		s.errs = append(s.errs, fmt.Errorf("reading logs of %q: %w", name, err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -126,7 +127,7 @@ func (s *session) stopTimers() {
 }
 
 func endOfEvents(err error) error {
-	if err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		err = errors.New("the engine ended the events")
 	}
 	return fmt.Errorf("reading events: %w", err)
