@@ -177,6 +177,10 @@ var breakages = []breakage{
 // Each call of each change fails in turn: until all else has succeeded, nothing that was there is gone, but for a network that
 // is named; and if everything is said to be put back, it is.
 func TestAFailedChangeLosesNothing(t *testing.T) {
+	breakages := breakages
+	if testing.Short() {
+		breakages = breakages[:1]
+	}
 	for name, c := range changes(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -254,4 +258,54 @@ func TestAFailedDownKeepsWhatTheRestNeeds(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A changed network goes before the new one is there: where the engine does not make that one, however often it is asked, the
+// old one is made again, and all that was on it is at its old address.
+func TestANetworkThatCannotBeMadeComesBack(t *testing.T) {
+	plain := embedded(t)
+	taken := embedded(t, "networks: {default: {ipam: {config: [{subnet: 10.44.0.0/24}]}}}")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, plain)
+		w.up()
+		w.create("oneoff", map[string]string{orchestrate.LabelProject: projectName, orchestrate.LabelService: "web", orchestrate.LabelOneOff: "True"}, "stackctl_default")
+		w.check(w.ContainerStart(t.Context(), "oneoff", dockercontainer.StartOptions{}))
+		w.Pause("stackctl-web-1")
+		w.createNetworkIn("office", "10.44.0.0/16")
+		before, address := w.Dump(), w.addresses("web")
+		w.use(taken)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+		if undone := (*orchestrate.UndoneError)(nil); !errors.As(err, &undone) || !strings.Contains(err.Error(), "Pool overlaps") {
+			t.Errorf("up: %v", err)
+		}
+		if after := w.Dump(); after != before || !slices.Equal(address, w.addresses("web")) || w.Address("oneoff", "stackctl_default") == "" {
+			t.Errorf("was:\n%sis:\n%sweb is at %v, was at %v", before, after, w.addresses("web"), address)
+		}
+		w.removeNetwork("office")
+		w.up()
+		if left := w.plan(); !left.Empty() {
+			t.Errorf("left to do:\n%s", left)
+		}
+		if w.State("oneoff") != "running" || w.Address("oneoff", "stackctl_default") == "" {
+			t.Errorf("the one-off container is not on the new network:\n%s", w.Dump())
+		}
+	})
+}
+
+// A network is not taken from a service that is not part of the run.
+func TestANetworkOfOthersStays(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	w.up()
+	before := w.Dump()
+	only, err := embedded(t, "networks: {default: {internal: true}}").Only(t.Context(), []string{"web"})
+	w.check(err)
+	w.use(only)
+	_, err = orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	want := "making network \"stackctl_default\" anew, because its configuration changed: containers of services that are not part of this run are on it: stackctl-nginx-1, stackctl-redis-1; run `stackctl up` for all services, or stop these first"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if after := w.Dump(); after != before {
+		t.Errorf("was:\n%sis:\n%s", before, after)
+	}
 }
