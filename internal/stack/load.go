@@ -57,7 +57,7 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, workingDir, err := readFiles(ctx, o)
+	files, workingDir, err := readFiles(ctx, o, env)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	var unsupported []loader.UnsupportedAttribute
 	resolve := func(lo *loader.Options) {
 		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // once the services are chosen
-		lo.ResourceLoaders = append(lo.ResourceLoaders, &guard{bases: []string{workingDir}})
+		lo.ResourceLoaders = append(lo.ResourceLoaders, &guard{bases: []string{workingDir}, env: env})
 		lo.SetProjectName(defaultName(o, workingDir), o.ProjectName != "")
 		lo.Profiles = profiles(o.Profiles, env)
 		lo.ResolvePaths = true
@@ -106,7 +106,7 @@ func CheckProjectName(name string) error {
 	return fmt.Errorf("checking project name %q: use lower-case letters, digits, - and _, beginning with a letter or digit%s", name, hint)
 }
 
-func readFiles(ctx context.Context, o Options) (files []types.ConfigFile, workingDir string, err error) {
+func readFiles(ctx context.Context, o Options, env types.Mapping) (files []types.ConfigFile, workingDir string, err error) {
 	if len(o.Files) == 0 {
 		content, err := fs.ReadFile(o.Default, embeddedFile)
 		if err != nil {
@@ -123,7 +123,7 @@ func readFiles(ctx context.Context, o Options) (files []types.ConfigFile, workin
 		if err != nil {
 			return nil, "", fmt.Errorf("finding Compose file %q: %w", name, err)
 		}
-		if err := checkIncludes(content, filepath.Dir(abs)); err != nil {
+		if err := checkIncludes(content, filepath.Dir(abs), env); err != nil {
 			return nil, "", fmt.Errorf("reading Compose file %q: %w", name, err)
 		}
 		files = append(files, types.ConfigFile{Filename: abs, Content: content})

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v4"
 )
@@ -136,6 +137,7 @@ func tooLarge(path string, limit int64) error {
 // accepts only what must not be read, and says why.
 type guard struct {
 	bases []string // folders that a path may be relative to
+	env   types.Mapping
 }
 
 var _ loader.ResourceLoader = (*guard)(nil)
@@ -152,11 +154,17 @@ func (g *guard) check(path string) error {
 		if !filepath.IsAbs(path) {
 			file = filepath.Join(base, path)
 		}
-		err := CheckFile(file, composeLimit)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			if info, stat := os.Stat(file); stat == nil && info.IsDir() {
-				continue // the project directory of an include
+		info, err := check(file, composeLimit)
+		if err != nil && isFolder(file) {
+			continue // the project directory of an include
+		}
+		if err == nil && info.Mode().IsRegular() {
+			var content []byte
+			if content, err = readAll(file, composeLimit); err == nil {
+				err = checkIncludes(content, filepath.Dir(file), g.env)
 			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if err == nil && filepath.Dir(file) != base && len(g.bases) < maxBases {
@@ -186,8 +194,15 @@ func checkEnvFiles(files []types.ConfigFile, services types.Services) error {
 	return nil
 }
 
-// checkIncludes looks at the env files that a Compose file's `include` names, which compose-go reads at once.
-func checkIncludes(content []byte, dir string) error {
+// included is an entry of `include`.
+type included struct {
+	Path             yaml.Node `yaml:"path"`
+	EnvFile          yaml.Node `yaml:"env_file"`
+	ProjectDirectory string    `yaml:"project_directory"`
+}
+
+// checkIncludes looks at the env files of a Compose file's `include`, which compose-go reads at once: those that it names, or a `.env`.
+func checkIncludes(content []byte, dir string, env types.Mapping) error {
 	if !bytes.Contains(content, []byte("include")) {
 		return nil // parsing takes longer than all else here
 	}
@@ -198,21 +213,53 @@ func checkIncludes(content []byte, dir string) error {
 		return nil // compose-go says what is wrong
 	}
 	for _, node := range file.Include {
-		var long struct {
-			EnvFile yaml.Node `yaml:"env_file"`
-		}
-		if node.Decode(&long) != nil {
+		entry := included{Path: node}
+		if node.Kind == yaml.MappingNode && node.Decode(&entry) != nil {
 			continue
 		}
-		for _, value := range append(long.EnvFile.Content, &long.EnvFile) {
-			path := value.Value
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(dir, path)
-			}
-			if err := CheckFile(path, composeLimit); value.Value != "" && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, name := range entry.envFiles(dir, env) {
+			if err := CheckFile(name, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// envFiles are the env files that compose-go reads for the entry of a file in dir.
+func (i included) envFiles(dir string, env types.Mapping) []string {
+	resolve := func(name string) string {
+		if resolved, err := template.Substitute(name, env.Resolve); err == nil {
+			name = resolved
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return name
+	}
+	var names []string
+	for _, name := range oneOrMore(i.EnvFile) {
+		names = append(names, resolve(name))
+	}
+	if paths := oneOrMore(i.Path); len(names) == 0 && len(paths) > 0 {
+		folder := filepath.Dir(resolve(paths[0]))
+		if i.ProjectDirectory != "" {
+			folder = resolve(i.ProjectDirectory)
+		}
+		if standard := filepath.Join(folder, defaultEnvFile); !isFolder(standard) {
+			names = []string{standard}
+		}
+	}
+	return names
+}
+
+// oneOrMore are the values of a key that takes one or several.
+func oneOrMore(node yaml.Node) []string {
+	var one string
+	var several []string
+	if node.Decode(&one) == nil && one != "" {
+		return []string{one}
+	}
+	_ = node.Decode(&several) // compose-go says what is wrong
+	return several
 }

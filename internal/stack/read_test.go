@@ -29,6 +29,9 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		"extends":            "services: {a: {extends: {file: BAD, service: a}}}\n",
 		"include":            "include: [BAD]\n" + service,
 		"include's env_file": "include: [{path: ok.yaml, env_file: BAD}]\n" + service,
+		"include's variable": "include: [{path: ok.yaml, env_file: ['${NAMED}']}]\n" + service,
+		"include's .env":     "include: [ok/ok.yaml]\n" + service,
+		"included's include": "include: [sub/includes.yaml]\n" + service,
 		"included's extends": "include: [sub/nested.yaml]\n" + service,
 		"--env-file":         service,
 		".env":               service,
@@ -38,6 +41,8 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 				dir := folder(t, map[string]string{"ok.yaml": "services: {b: {image: i}}\n"})
 				if err := errors.Join(os.Mkdir(filepath.Join(dir, "sub"), 0o700), syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600),
 					os.WriteFile(filepath.Join(dir, "huge"), nil, 0o600), os.Truncate(filepath.Join(dir, "huge"), 65<<20),
+					os.Mkdir(filepath.Join(dir, "ok"), 0o700), os.WriteFile(filepath.Join(dir, "ok", "ok.yaml"), []byte("services: {b: {image: i}}\n"), 0o600),
+					os.WriteFile(filepath.Join(dir, "sub", "includes.yaml"), []byte("include: [{path: ../ok.yaml, env_file: "+relative(bad)+"}]\n"), 0o600),
 					os.WriteFile(filepath.Join(dir, "sub", "nested.yaml"), []byte("services: {c: {extends: {file: "+relative(bad)+", service: c}}}\n"), 0o600),
 					os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(strings.ReplaceAll(text, "BAD", bad)), 0o600)); err != nil {
 					t.Fatal(err)
@@ -46,12 +51,16 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 				if !filepath.IsAbs(bad) {
 					path = filepath.Join(dir, bad)
 				}
-				o := stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p"}
+				o := stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p", Environment: map[string]string{"NAMED": bad}}
 				switch place {
 				case "file":
 					o.Files = []string{path}
 				case "--env-file":
 					o.EnvFiles = []string{path}
+				case "include's .env":
+					if err := os.Symlink(path, filepath.Join(dir, "ok", ".env")); err != nil {
+						t.Fatal(err)
+					}
 				case ".env":
 					if err := os.Symlink(path, filepath.Join(dir, ".env")); err != nil {
 						t.Fatal(err)

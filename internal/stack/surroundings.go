@@ -66,14 +66,22 @@ func (o Options) surroundings(ctx context.Context) (Options, types.Mapping, erro
 	return o, env, nil
 }
 
+// defaultEnvFile is read where no env file is named. A folder of that name is a Python environment.
+const defaultEnvFile = ".env"
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // mergeEnvFiles adds the variables of the explicit env files, or else of the folder's `.env`, that are not there yet. With an error
 // it still returns what could be read.
 func (o Options) mergeEnvFiles(ctx context.Context, env types.Mapping, explicit []string, dir string) (types.Mapping, error) {
 	merged := maps.Clone(env)
 	names := explicit
 	if disabled, _ := strconv.ParseBool(env[consts.ComposeDisableDefaultEnvFile]); len(names) == 0 && !disabled {
-		standard := filepath.Join(dir, ".env")
-		if info, err := os.Stat(standard); err == nil && !info.IsDir() { // a folder of that name is a Python environment
+		standard := filepath.Join(dir, defaultEnvFile)
+		if _, err := os.Stat(standard); err == nil && !isFolder(standard) {
 			names = []string{standard}
 		}
 	}
