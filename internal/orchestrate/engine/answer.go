@@ -111,7 +111,7 @@ func checked(response *http.Response, body *answer, call string, list bool) (*ht
 	odd := ""
 	begin := bytes.TrimLeft(content, " \t\r\n")
 	switch {
-	case errors.As(err, new(*orchestrate.NoAnswerError)), body.parent.Err() != nil:
+	case errors.As(err, new(*orchestrate.NoAnswerError)), err != nil && body.parent.Err() != nil: // what is whole is good, even if late
 		return nil, err
 	case err != nil:
 		odd = "it broke off: " + err.Error()

@@ -238,3 +238,15 @@ func TestOddAnswersAreErrors(t *testing.T) {
 		}
 	}
 }
+
+// A document that is there as a whole is one, also when its caller gave up a moment before.
+func TestAnAnswerThatIsLateIsOne(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := &watchdog{timer: time.NewTimer(time.Hour)}
+	body := &answer{ReadCloser: io.NopCloser(strings.NewReader("{}")), w: w, ctx: ctx, parent: ctx, cancel: func() {}}
+	response, err := checked(&http.Response{StatusCode: http.StatusOK, Body: body}, body, "GET /info", false)
+	if response == nil || err != nil {
+		t.Errorf("%v, %v", response, err)
+	}
+}
