@@ -14,8 +14,8 @@ import (
 
 // Options say which Compose files make the stack, and with what around them.
 type Options struct {
-	// Files are the user's Compose files, later ones merged over earlier ones; none means those of COMPOSE_FILE, and without it
-	// Default.
+	// Files are the user's Compose files, later ones merged over earlier ones, `-` for standard input; none means those of
+	// COMPOSE_FILE, and without it Default.
 	Files []string
 	// Default is the embedded stack: compose.yaml and the files that it names.
 	Default fs.FS
@@ -34,6 +34,9 @@ type Options struct {
 
 // embeddedFile is the name by which errors call the embedded Compose file.
 const embeddedFile = "compose.yaml"
+
+// standardInput is the name that stands for it among Files, as in docker compose; its folder is the working directory.
+const standardInput = "-"
 
 // nameRule is Compose's rule for project names.
 var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
@@ -87,7 +90,10 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	if s.Embedded {
 		s.Context = o.Default
 	} else {
-		for _, file := range files {
+		for i, file := range files {
+			if o.Files[i] == standardInput {
+				file.Filename = standardInput
+			}
 			project.ComposeFiles = append(project.ComposeFiles, file.Filename)
 		}
 	}
@@ -115,7 +121,11 @@ func readFiles(ctx context.Context, o Options, env types.Mapping) (files []types
 		return []types.ConfigFile{{Filename: embeddedFile, Content: content}}, o.WorkingDir, nil
 	}
 	for _, name := range o.Files {
-		content, err := ReadFile(ctx, name, composeLimit)
+		path := name
+		if name == standardInput {
+			path = "/dev/stdin"
+		}
+		content, err := ReadFile(ctx, path, composeLimit)
 		if err != nil {
 			return nil, "", fmt.Errorf("reading Compose file: %w", err)
 		}
