@@ -57,7 +57,7 @@ func runScripts(t *testing.T, dir string) {
 		Dir:   dir,
 		Setup: func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "outside": outside, "proxy": proxy, "registry": startRegistry,
+			"http": httpGet, "foreign": foreign, "unforeign": unforeign, "listen": listen, "oldengine": oldEngine, "ownimage": ownImage, "outside": outside, "proxy": proxy, "registry": startRegistry,
 		},
 	})
 }
@@ -277,6 +277,26 @@ func proxy(ts *testscript.TestScript, _ bool, args []string) {
 			go join(far.(*net.UnixConn), near.(*net.TCPConn))
 		}
 	}()
+}
+
+// ownImage is `ownimage`: it gives the web image another name, $IMAGE, until the script ends.
+func ownImage(ts *testscript.TestScript, _ bool, _ []string) {
+	ref := fmt.Sprintf("stackctl-test-web:%d", os.Getpid())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	eng, err := connect(ctx)
+	ts.Check(err)
+	defer eng.Close()
+	ts.Check(eng.ImageTag(ctx, "stackctl-web:latest", ref))
+	ts.Setenv("IMAGE", ref)
+	ts.Defer(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if eng, err := connect(ctx); err == nil {
+			_, _ = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
+			_ = eng.Close()
+		}
+	})
 }
 
 // startRegistry is `registry REPOSITORY:TAG`: it runs a registry, pushes the web image there under that name, forgets it in
