@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ func (h *History) load() error {
 	if err := os.MkdirAll(filepath.Dir(h.path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(h.path, os.O_RDONLY|os.O_CREATE, 0o600)
+	// The lock is held until the file is replaced, so that nobody's line is lost between; if another has it, the next start trims.
+	f, locked, err := openLocked(h.path, os.O_RDONLY, true)
 	if err != nil {
 		return err
 	}
@@ -57,8 +59,6 @@ func (h *History) load() error {
 	if err := f.Chmod(0o600); err != nil {
 		return err
 	}
-	// The lock is held until the file is replaced, so that nobody's line is lost between; if another has it, the next start trims.
-	locked := lock(f, true)
 	text, cut, err := readTail(f, maxHistoryFile)
 	if err != nil {
 		return err
@@ -131,27 +131,36 @@ func (h *History) Add(line string) {
 	}
 }
 
-// appendLine adds a line to a file in one write. If the file was replaced meanwhile, the line goes to the new one.
+// appendLine adds a line to a file in one write.
 func appendLine(path, line string) error {
-	for range 10 {
-		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			return err
-		}
-		lock(f, false)
-		if current, err := os.Stat(path); err == nil {
-			if own, err := f.Stat(); err == nil && !os.SameFile(current, own) {
-				_ = f.Close()
-				continue
-			}
-		}
-		_, err = f.WriteString(line + "\n")
-		if errClose := f.Close(); err == nil {
-			err = errClose
-		}
+	f, _, err := openLocked(path, os.O_WRONLY|os.O_APPEND, false)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("the file is replaced again and again")
+	_, err = f.WriteString(line + "\n")
+	if errClose := f.Close(); err == nil {
+		err = errClose
+	}
+	return err
+}
+
+// openLocked opens a file and locks it, as lock does. If the file was replaced between the two, the new one is meant: what is done to
+// the old one is lost, and what is read there is old.
+func openLocked(path string, flags int, alone bool) (f *os.File, locked bool, err error) {
+	for range 10 {
+		f, err := os.OpenFile(path, flags|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, false, err
+		}
+		locked := lock(f, alone)
+		current, err := os.Stat(path)
+		own, errOwn := f.Stat()
+		if err != nil || errOwn != nil || os.SameFile(current, own) {
+			return f, locked, nil
+		}
+		_ = f.Close()
+	}
+	return nil, false, errors.New("the file is replaced again and again")
 }
 
 // Err returns why lines are no longer written to the file, or nil while they are.
