@@ -82,7 +82,7 @@ func (p *planner) isAwaited(service string) bool {
 // replaceCause says why a container must be made anew, or "".
 func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	c := d.old
-	if p.options.forces(d.service.Name) {
+	if p.options.forces(*c) {
 		return "--force-recreate", nil
 	}
 	if c.Name != d.name() && !isSuccessor(c.Name, d.name()) {

@@ -198,6 +198,14 @@ func (o *Observed) of(service string) []Container {
 	return found
 }
 
+func (o *Observed) ids() map[string]bool {
+	ids := map[string]bool{}
+	for _, c := range o.Containers {
+		ids[c.ID] = true
+	}
+	return ids
+}
+
 // Replicas counts the replicas of a service: one that is being replaced has two containers.
 func (o *Observed) Replicas(service string) int {
 	numbers := map[int]bool{}

@@ -32,6 +32,8 @@ type PlanOptions struct {
 	// Standing is the stack that a change was decided on; nil where that is to be made. Up stops where what ran then is taken
 	// away meanwhile, instead of making a part of it.
 	Standing *Observed
+	// first are the IDs of the containers of the first attempt: those that it has recreated are new. nil in that attempt.
+	first map[string]bool
 	// stuck are the IDs of containers that the engine cannot start any more.
 	stuck []string
 	// Revisions are the configurations that services go back to, by service.
@@ -40,8 +42,8 @@ type PlanOptions struct {
 	Pause time.Duration
 }
 
-func (o PlanOptions) forces(service string) bool {
-	return o.ForceRecreate && (len(o.ForceServices) == 0 || slices.Contains(o.ForceServices, service))
+func (o PlanOptions) forces(c Container) bool {
+	return o.ForceRecreate && (len(o.ForceServices) == 0 || slices.Contains(o.ForceServices, c.Service)) && (o.first == nil || o.first[c.ID])
 }
 
 func (o PlanOptions) withDefaults() PlanOptions {

@@ -70,11 +70,16 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w := newWorld(t, two)
 						w.up()
+						before := w.idsOf("web")
 						do, other := all[first](w), all[second](w)
 						var firstErr, secondErr error
 						more = w.interleaved(k, func() { firstErr = do(t.Context()) }, func() { secondErr = other(t.Context()) })
 						if more {
-							w.whole(fmt.Sprintf("%s before call %d of %s", second, k, first), first, second, firstErr, secondErr)
+							when := fmt.Sprintf("%s before call %d of %s", second, k, first)
+							w.whole(when, first, second, firstErr, secondErr)
+							if same := w.idsOf("web"); first == "rollout" && firstErr == nil && slices.ContainsFunc(same, func(id string) bool { return slices.Contains(before, id) }) {
+								t.Fatalf("%s: the rollout succeeded, and has left some as they were", when)
+							}
 						}
 					})
 				}
@@ -194,4 +199,17 @@ func (w *world) createdAs(name string) string {
 	info, err := w.ContainerInspect(w.Context(), name)
 	w.check(err)
 	return info.ID
+}
+
+// idsOf lists the IDs of a service's containers.
+func (w *world) idsOf(service string) (ids []string) {
+	w.Helper()
+	containers, err := orchestrate.Containers(w.Context(), w, projectName)
+	w.check(err)
+	for _, c := range containers {
+		if c.Service == service {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
 }

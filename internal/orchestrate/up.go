@@ -39,7 +39,9 @@ func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, 
 			return u.plan, u.end(ctx, err)
 		}
 		sink.send(Event{Kind: EventWarning, Object: s.Project.Name, Detail: err.Error() + "; looking again"})
-		u.options.ForceRecreate = false // what was recreated in the first attempt is new
+		if u.options.first == nil && u.observed != nil {
+			u.options.first = u.observed.ids()
+		}
 		if m := stuckTask.FindStringSubmatch(err.Error()); m != nil {
 			u.options.stuck = append(u.options.stuck, m[1])
 		}
