@@ -210,7 +210,7 @@ func (o *operator) one(ctx context.Context, id string, operation orchestrate.Ope
 		return err
 	}
 	defer unlock()
-	observed, err := orchestrate.Observe(ctx, eng, o.live.project)
+	observed, err := orchestrate.ObserveStops(ctx, eng, o.live.project)
 	if err != nil {
 		return err
 	}

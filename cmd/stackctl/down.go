@@ -90,18 +90,18 @@ func (a *app) takeDown(ctx context.Context, eng *engine.Engine, project string, 
 	if err != nil {
 		return nil, err
 	}
-	var services []string
+	var leave func(*orchestrate.Observed) []string
 	if !embedded && !o.removeOrphans {
 		s, err := a.read(ctx, nil)
 		if err != nil {
 			return nil, err
 		}
-		services = s.Project.ServiceNames()
+		leave = func(o *orchestrate.Observed) []string { return o.KeepServices(s.Project.ServiceNames()) }
 	}
 	options := orchestrate.DownOptions{Volumes: o.volumes, Images: orchestrate.RemoveImages(o.images)}
 	if graceGiven {
 		grace := time.Duration(o.timeout) * time.Second
 		options.Grace = &grace
 	}
-	return orchestrate.Down(ctx, eng, project, services, options, show.event)
+	return orchestrate.Down(ctx, eng, project, leave, options, show.event)
 }

@@ -169,7 +169,11 @@ func (a *app) lifecycle(ctx context.Context, verb string, l lifecycle, o *lifecy
 		return err
 	}
 	defer unlock()
-	observed, err := orchestrate.Observe(ctx, eng, project)
+	observe := orchestrate.Observe
+	if verb == "start" {
+		observe = orchestrate.ObserveStops
+	}
+	observed, err := observe(ctx, eng, project)
 	if err != nil {
 		return err
 	}

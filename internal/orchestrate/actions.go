@@ -257,7 +257,14 @@ type removeContainer struct {
 func (a removeContainer) Verb() string   { return "remove container" }
 func (a removeContainer) Object() string { return a.Name }
 func (a removeContainer) apply(ctx context.Context, w Writer) error {
-	err := ignoreGone(w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: !a.Keep}))
+	err := w.ContainerRemove(ctx, a.ID, container.RemoveOptions{Force: a.Kill, RemoveVolumes: !a.Keep})
+	if underway(err) { // by someone else, or by the engine
+		err = poll(ctx, pollInterval, func(ctx context.Context) (bool, error) {
+			_, err := inspect(ctx, w, a.ID)
+			return err != nil, ignoreGone(err)
+		})
+	}
+	err = ignoreGone(err)
 	for _, name := range a.Folders {
 		if err == nil {
 			err = ignoreGone(w.VolumeRemove(ctx, name, false))
@@ -313,10 +320,15 @@ func (a pause) apply(ctx context.Context, _ Writer) error {
 
 // ignoreGone treats the removal of what is no longer there, or already being removed, as done.
 func ignoreGone(err error) error {
-	if errdefs.IsNotFound(err) || (errdefs.IsConflict(err) && strings.Contains(err.Error(), "is already in progress")) {
+	if errdefs.IsNotFound(err) || underway(err) {
 		return nil
 	}
 	return err
+}
+
+// underway tells the engine's answer that an object is being removed already.
+func underway(err error) bool {
+	return errdefs.IsConflict(err) && strings.Contains(err.Error(), "is already in progress")
 }
 
 // stepError says which step failed.

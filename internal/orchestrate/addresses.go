@@ -109,7 +109,7 @@ func (p *planner) address(d *decision) error {
 
 // holder names the container that runs with the address on a network that another one, which does not run, was given too.
 func (o *Observed) holder(c Container, network string) string {
-	if c.alive() {
+	if c.alive() || !c.Addresses[network].IsValid() {
 		return ""
 	}
 	for _, other := range o.Containers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -41,8 +42,8 @@ func apply(ctx context.Context, w Writer, plan *Plan, sink Sink) (begun []bool, 
 			defer close(done[i])
 			errs[i] = await(ctx, op, done, errs)
 			if errs[i] == nil {
-				begun[i] = true
 				errs[i] = step(ctx, w, op, slots, sink)
+				begun[i] = !refused(op.Action, errs[i])
 			} else if errors.Is(errs[i], errSkipped) {
 				sink.send(Event{Kind: EventSkipped, Verb: op.Action.Verb(), Object: op.Action.Object(), Service: op.Service})
 			}
@@ -60,6 +61,15 @@ func apply(ctx context.Context, w Writer, plan *Plan, sink Sink) (begun []bool, 
 		}
 	}
 	return begun, errors.Join(failed...)
+}
+
+// refused reports whether the engine has not begun to create something, since another command has taken the name.
+func refused(a Action, err error) bool {
+	switch a.(type) {
+	case createContainer, keepRevision:
+		return errdefs.IsConflict(err)
+	}
+	return false
 }
 
 // await waits for the steps before this one.
@@ -132,6 +142,9 @@ func carryOut(ctx context.Context, w Writer, a Action, tell func(detail string))
 
 // mostlyWaits tells the steps that may take long without work for the engine.
 func mostlyWaits(a Action) bool {
+	if back, ok := a.(ifThere); ok {
+		a = back.Action
+	}
 	switch a.(type) {
 	case waitContainer, readyContainer, awaitStopped, stopContainer, drainContainer, pause, *reloadContainer:
 		return true

@@ -51,7 +51,7 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	}
 	switch c.State {
 	case "running", "restarting":
-		if _, ok := p.observed.stopping[c.ID]; ok {
+		if _, ok := p.observed.stops.until[c.ID]; ok {
 			return start, "it is being stopped", nil
 		}
 		return keep, "", nil
@@ -62,7 +62,7 @@ func (p *planner) fateOf(d decision, hash string) (fate, string, error) {
 	case "dead", "removing":
 		return replace, "it is " + c.State, nil
 	}
-	if Done(d.service, *c) && p.isAwaited(d.service.Name) {
+	if Done(d.service, *c) && (p.options.ran[c.Name] || p.isAwaited(d.service.Name)) && !p.observed.stops.ended[c.ID] {
 		return keep, "", nil
 	}
 	return start, "it is stopped (" + c.Status + ")", nil

@@ -124,17 +124,17 @@ func (a drainContainer) apply(ctx context.Context, w Writer) error {
 	return ctx.Err()
 }
 
-// Down removes the project, but for services that are not listed, unless that is nil, and looks again whether another
-// command has made something meanwhile. It returns what it carried out.
-func Down(ctx context.Context, w Writer, project string, services []string, options DownOptions, sink Sink) (*Plan, error) {
+// Down removes the project and looks again whether another command has made something meanwhile. leave takes out of each look
+// what is to stay, and names it; nil leaves nothing. It returns what it carried out.
+func Down(ctx context.Context, w Writer, project string, leave func(*Observed) (orphans []string), options DownOptions, sink Sink) (*Plan, error) {
 	all := &Plan{}
 	for attempt := 1; ; attempt++ {
 		observed, err := Observe(ctx, w, project)
 		if err != nil {
 			return all, err
 		}
-		if services != nil {
-			for _, orphan := range observed.KeepServices(services) {
+		if leave != nil {
+			for _, orphan := range leave(observed) {
 				if attempt == 1 {
 					sink.send(Event{Kind: EventWarning, Object: orphan, Detail: "its service is not in the Compose file; --remove-orphans removes it"})
 				}
@@ -145,13 +145,19 @@ func Down(ctx context.Context, w Writer, project string, services []string, opti
 			return all, nil
 		}
 		if attempt > maxAttempts {
-			return all, fmt.Errorf("removing project %q: another command goes on making parts of it: %s", project, strings.Join(plan.Objects("remove container"), ", "))
+			last := plan.Ops[len(plan.Ops)-1].Action
+			return all, fmt.Errorf("removing project %q: %s %q is still there, or there again: another command is making parts of it; stop that, and try again", project, strings.TrimPrefix(last.Verb(), "remove "), last.Object())
 		}
-		err = Apply(ctx, w, plan, sink)
-		all.follow(plan)
-		if err != nil && (ctx.Err() != nil || attempt == maxAttempts || !isRace(err)) {
+		begun, err := apply(ctx, w, plan, sink)
+		all.follow(plan, begun)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil || attempt == maxAttempts || !isRace(err) {
 			return all, err
 		}
+		sink.send(Event{Kind: EventWarning, Object: project, Detail: err.Error() + "; looking again"})
+		rest(ctx, attempt)
 	}
 }
 

@@ -82,8 +82,13 @@ func PlanStart(o *Observed, c Choice) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{}
-	plan.start(chosen, nil, "start")
+	plan, being := &Plan{}, map[string]int{}
+	for _, container := range chosen {
+		for _, stopped := range plan.awaitStop(container, o.stops, "it is being stopped") {
+			being[container.ID] = stopped
+		}
+	}
+	plan.start(chosen, being, "start")
 	return plan, nil
 }
 

@@ -43,7 +43,7 @@ type Observed struct {
 	Kept       []Container // never started: earlier revisions and the history, sorted by their number
 	Subnets    []netip.Prefix
 
-	stopping map[string]time.Time // by ID: until when those may take that were told to stop, where that was asked for
+	stops stops // where that was asked for
 }
 
 // Container is a container of the project.

@@ -25,14 +25,16 @@ func PlanOperation(o *Observed, id string, operation Operation) (*Plan, error) {
 	c, plan := o.Containers[i], &Plan{}
 	cause := string(operation)
 	var after []int
-	if operation != OperationStart && c.alive() {
+	if operation == OperationStart {
+		after = plan.awaitStop(c, o.stops, "it is being stopped")
+	} else if c.alive() {
 		after = append(after, plan.add(c.Service, stopContainer{Name: c.Name, ID: c.ID}, cause))
 	}
 	switch {
 	case operation == OperationStop:
 	case operation == OperationStart && c.State == "paused":
 		plan.add(c.Service, unpauseContainer{Name: c.Name}, cause)
-	case operation == OperationRestart || !c.Running():
+	case operation == OperationRestart || !c.Running() || len(after) > 0:
 		plan.add(c.Service, startContainer{Name: c.Name}, cause, after...)
 	}
 	return plan, nil

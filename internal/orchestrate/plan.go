@@ -83,8 +83,8 @@ func (p *Plan) add(service string, action Action, cause string, after ...int) in
 	return len(p.Ops) - 1
 }
 
-// follow appends a plan that was made when the first one could not be carried out to its end.
-func (p *Plan) follow(next *Plan) {
+// follow appends a plan that was made when the first one could not be carried out to its end; begun are its steps that were.
+func (p *Plan) follow(next *Plan, begun []bool) {
 	shift := len(p.Ops)
 	for _, op := range next.Ops {
 		op.After = slices.Clone(op.After)
@@ -93,7 +93,11 @@ func (p *Plan) follow(next *Plan) {
 		}
 		p.Ops = append(p.Ops, op)
 	}
-	for _, change := range next.Changes {
+	changes := next.Changes
+	if len(p.Changes) > 0 && !slices.Contains(begun, true) {
+		changes = nil // it has changed nothing
+	}
+	for _, change := range changes {
 		i := slices.IndexFunc(p.Changes, func(c Change) bool { return c.Kind == change.Kind && c.Object == change.Object })
 		switch {
 		case i < 0:

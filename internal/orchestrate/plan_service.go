@@ -27,10 +27,7 @@ func (p *planner) planService(name string) error {
 				p.planReload(d)
 			}
 		case start:
-			var stopped []int
-			if d.old.Running() {
-				stopped = []int{p.plan.add(name, awaitStopped{Name: d.old.Name, ID: d.old.ID, Until: p.observed.stopping[d.old.ID]}, d.cause)}
-			}
+			stopped := p.plan.awaitStop(*d.old, p.observed.stops, d.cause)
 			p.planStart(d, d.cause, p.planFiles(d, d.cause, stopped))
 		case unpause:
 			p.planStart(d, d.cause, nil)

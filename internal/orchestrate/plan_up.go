@@ -34,6 +34,8 @@ type PlanOptions struct {
 	Standing *Observed
 	// first are the IDs of the containers of the first attempt: those that it has recreated are new. nil in that attempt.
 	first map[string]bool
+	// ran are the names of the containers that earlier attempts have started: a job is not to be run twice.
+	ran map[string]bool
 	// stuck are the IDs of containers that the engine cannot start any more.
 	stuck []string
 	// Revisions are the configurations that services go back to, by service.

@@ -134,12 +134,12 @@ func (w *world) whole(when, first, second string, firstErr, secondErr error) {
 // A container that has been told to stop and takes its time counts as one that has to start; one that was only sent a signal
 // stays.
 func TestUpWhileContainersStop(t *testing.T) {
-	s := compose(t, "services: {a: {image: a}, b: {image: b, stop_grace_period: 3s}}\n")
+	s := compose(t, "services: {a: {image: a, stop_signal: SIGQUIT}, b: {image: b, stop_grace_period: 3s}}\n")
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
 		w.up()
-		w.Stopping("p-a-1")
-		w.Stopping("p-b-1") // which takes no notice
+		w.Signal("p-a-1", "3")  // its own
+		w.Signal("p-b-1", "15") // which takes no notice
 		time.AfterFunc(2*time.Second, func() { w.Exit("p-a-1", 0) })
 		begin, before := time.Now(), w.createdAs("p-b-1")
 		if _, err := orchestrate.Up(t.Context(), w, s, w.images, orchestrate.PlanOptions{}, &orchestrate.Waiting{}, nil); err != nil {
@@ -159,7 +159,7 @@ func TestUpWhileContainersStop(t *testing.T) {
 // wait at the end. A restart is no such thing.
 func TestTakenAwayWhileAwaited(t *testing.T) {
 	const service = "image: db, restart: %s, healthcheck: {test: [CMD, check], start_period: 10m}"
-	for _, restart := range []string{"always", "unless-stopped", "on-failure", `"on-failure:5"`} {
+	for _, restart := range []string{`"no"`, "always", "unless-stopped", "on-failure", `"on-failure:5"`} {
 		db := fmt.Sprintf(service, restart)
 		for name, s := range map[string]*stack.Stack{
 			"by a plan":   compose(t, "services: {db: {"+db+"}, app: {image: app, depends_on: {db: {condition: service_healthy}}}}\n"),
@@ -167,10 +167,11 @@ func TestTakenAwayWhileAwaited(t *testing.T) {
 			"in a change": compose(t, "services: {db: {"+db+"}, app: {image: app}}\nx-stackctl: {start: ordered}\n"),
 		} {
 			for what, happens := range map[string]func(w *world){
-				"stopped": func(w *world) { w.Exit("p-db-1", 143) },
+				"stopped": func(w *world) { w.Stop("p-db-1", 143) },
+				"ended":   func(w *world) { w.Stop("p-db-1", 0) },
 				"removed": func(w *world) { w.removeContainer("p-db-1") },
 				"restarted": func(w *world) {
-					w.Exit("p-db-1", 143)
+					w.Stop("p-db-1", 143)
 					time.AfterFunc(time.Second/2, func() { _ = w.ContainerStart(w.Context(), "p-db-1", dockercontainer.StartOptions{}) })
 				},
 			} {
@@ -212,4 +213,43 @@ func (w *world) idsOf(service string) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// Where only nginx is taken away under a rollout, its replicas go on: old ones or new ones.
+func TestRolloutWithoutItsFront(t *testing.T) {
+	two := embedded(t, "services: {web: {scale: 2}}")
+	rollout := verbs(t)["rollout"]
+	for k, more := 1, true; more; k++ {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, two)
+			w.up()
+			do := rollout(w)
+			var err error
+			more = w.interleaved(k, func() { err = do(t.Context()) }, func() { w.removeContainer("stackctl-nginx-1") })
+			if more && err == nil {
+				t.Fatalf("call %d: the rollout succeeded without nginx", k)
+			}
+			for number := range 2 {
+				if name := container(projectName, "web", number+1); more && (!w.Has(name) || w.State(name) != "running") {
+					t.Fatalf("call %d (%v): %s does not run:\n%s", k, err, name, w.Dump())
+				}
+			}
+		})
+	}
+}
+
+// What is being removed already is waited for, and is no reason to fail.
+func TestDownWhileAContainerIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, embedded(t))
+		w.up()
+		w.Removing("stackctl-web-1")
+		time.AfterFunc(3*time.Second, func() { w.Gone("stackctl-web-1") })
+		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, orchestrate.DownOptions{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if names := w.names(); len(names) > 0 {
+			t.Errorf("left: %v", names)
+		}
+	})
 }

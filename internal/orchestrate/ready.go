@@ -41,6 +41,8 @@ type Waiting struct {
 	Healthy bool
 	// Sink is told of containers that take their time.
 	Sink Sink
+	// relied are services that have to go on running; nil are those that do at the first look.
+	relied []string
 }
 
 // looker is what AwaitReady needs of an engine.

@@ -22,9 +22,8 @@ type sight struct {
 	limit   *patience
 	starts  map[string]*starting // by container ID
 	missing []string             // what is not up yet, in words
-	relied  []string             // services that ran at the first look
-	looked  bool
 	taken   lasting
+	done    map[string]bool // by container ID: those that have done their work
 }
 
 // starting is a container whose healthcheck has no verdict yet.
@@ -38,7 +37,7 @@ type starting struct {
 }
 
 func newSight(r looker, s *stack.Stack, how Waiting, limit *patience) *sight {
-	return &sight{r: r, stack: s, how: how, limit: limit, starts: map[string]*starting{}}
+	return &sight{r: r, stack: s, how: how, limit: limit, starts: map[string]*starting{}, done: map[string]bool{}}
 }
 
 // watch looks at the project's containers until one has stopped for good or ctx ends, and, unless the answer of the probe
@@ -75,10 +74,10 @@ func (s *sight) count(ctx context.Context, answerIsAll bool) (up map[string]int,
 	if err != nil {
 		return nil, err
 	}
-	if !s.looked {
-		s.looked, s.relied = true, observed.standing(s.stack)
+	if s.how.relied == nil {
+		s.how.relied = observed.standing(s.stack)
 	}
-	if err := cmp.Or(observed.stillStand(s.relied), observed.complete(s.stack)); err != nil {
+	if err := cmp.Or(observed.stillStand(s.how.relied), observed.complete(s.stack)); err != nil {
 		return nil, err
 	}
 	up = map[string]int{}
@@ -86,7 +85,11 @@ func (s *sight) count(ctx context.Context, answerIsAll bool) (up map[string]int,
 		if _, wanted := s.stack.Project.Services[c.Service]; !wanted || c.OneOff {
 			continue
 		}
-		ok, err := settled(ctx, s.r, c, answerIsAll)
+		ok, err := s.done[c.ID] && c.State == "exited", error(nil)
+		if !ok {
+			ok, err = settled(ctx, s.r, c, answerIsAll)
+			s.done[c.ID] = ok && c.State == "exited"
+		}
 		if err == nil && !ok && c.Health == "starting" {
 			ok, err = s.passes(ctx, c)
 		}
@@ -152,22 +155,24 @@ func settled(ctx context.Context, r Reader, c Container, alive bool) (bool, erro
 		return false, nil
 	}
 	info, err := inspect(ctx, r, c.ID)
-	if errdefs.IsNotFound(err) || err == nil && info.State.Status == container.StateRemoving {
+	if errdefs.IsNotFound(err) {
 		return false, takenAway("container %q", c.Name)
 	}
 	if err != nil {
 		return false, err
 	}
-	return ended(c.Name, info)
+	return ended(ctx, r, c.Name, info)
 }
 
 // ended reports whether a container that does not run has done its work. It is an error if it will not run again.
-func ended(name string, info container.InspectResponse) (bool, error) {
+func ended(ctx context.Context, r Reader, name string, info container.InspectResponse) (bool, error) {
 	state := info.State
 	restarting, again := state.Status == container.StateRestarting, restarts(info)
 	switch {
 	case restarting && info.RestartCount < maxRestarts, state.Running && !restarting:
 		return false, nil
+	case state.Status == container.StateRemoving, !again && !restarting && stoppedOnRequest(ctx, r, info):
+		return false, takenAway("container %q", name)
 	case state.Status == container.StateExited && !again && state.ExitCode == 0:
 		return true, nil
 	case info.RestartCount >= maxRestarts && (again || restarting):

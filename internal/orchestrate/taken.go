@@ -35,6 +35,9 @@ func isTakenAway(err error) bool {
 // isRace reports whether a plan failed because something else changed the engine meanwhile, so that another look helps:
 // a subnet that another project took, a name that just appeared, an object that is gone, or stopped, or got company.
 func isRace(err error) bool {
+	if in := (*NotReadyError)(nil); errors.As(err, &in) || errors.As(err, new(tooLong)) {
+		return false // they have words of programs in them
+	}
 	text := err.Error()
 	return errdefs.IsNotFound(err) || isTakenAway(err) || stuckTask.MatchString(text) ||
 		slices.ContainsFunc(raceWords, func(words string) bool { return strings.Contains(text, words) }) && !errors.Is(err, ErrMiscounted)

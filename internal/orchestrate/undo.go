@@ -13,6 +13,17 @@ type undoer interface {
 	undo() []Action
 }
 
+// ifThere is a step back, which leaves out what somebody has removed meanwhile.
+type ifThere struct{ Action }
+
+func (a ifThere) apply(ctx context.Context, w Writer) error {
+	return a.applyTelling(ctx, w, func(string) {})
+}
+
+func (a ifThere) applyTelling(ctx context.Context, w Writer, tell func(string)) error {
+	return ignoreGone(carryOut(ctx, w, a.Action, tell))
+}
+
 // UndoneError says that a plan failed and that everything was put back as it was before.
 type UndoneError struct {
 	Err   error
@@ -46,7 +57,7 @@ func undoPlan(plan *Plan, begun []bool) *Plan {
 			if n := len(back.Ops); n > 0 {
 				after = []int{n - 1}
 			}
-			back.add(op.Service, action, "going back", after...)
+			back.add(op.Service, ifThere{action}, "going back", after...)
 		}
 	}
 	return back
@@ -54,9 +65,6 @@ func undoPlan(plan *Plan, begun []bool) *Plan {
 
 // goBack takes a failed plan back.
 func goBack(ctx context.Context, w Writer, project string, plan *Plan, begun []bool, cause error, sink Sink) error {
-	if ctx.Err() != nil {
-		return cause // who interrupts wants to have no more done; the next run finds its way from here
-	}
 	back := undoPlan(plan, begun)
 	if back.Empty() {
 		return cause
@@ -81,7 +89,7 @@ func (u *upward) clear(ctx context.Context, cause error) error {
 	back := undoPlan(u.plan, u.begun)
 	removals := &Plan{}
 	for _, op := range back.Ops {
-		if removal, ok := op.Action.(removeContainer); ok {
+		if removal, ok := op.Action.(ifThere).Action.(removeContainer); ok {
 			removals.add(op.Service, removal, op.Cause)
 		}
 	}

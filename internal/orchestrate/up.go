@@ -1,24 +1,20 @@
 package orchestrate
 
 import (
+	"cmp"
 	"context"
 	"regexp"
-	"sync"
+	"slices"
 
 	"stackctl.dev/stackctl/internal/stack"
 )
 
 // Prepare observes the project and plans the way to the desired state. It cannot change anything.
 func Prepare(ctx context.Context, r Reader, s *stack.Stack, images map[string]Image, options PlanOptions) (*Plan, *Observed, error) {
-	told := &Observed{Project: s.Project.Name}
-	var asking sync.WaitGroup
-	asking.Go(func() { told.findStopping(ctx, r) })
-	observed, err := Observe(ctx, r, s.Project.Name)
-	asking.Wait()
+	observed, err := ObserveStops(ctx, r, s.Project.Name)
 	if err != nil {
 		return nil, nil, err
 	}
-	observed.stopping = told.stopping
 	if err := Within(ctx, func(ctx context.Context) error { return observed.StatFiles(ctx, r, s) }); err != nil {
 		return nil, nil, err
 	}
@@ -39,9 +35,6 @@ func Up(ctx context.Context, w Writer, s *stack.Stack, images map[string]Image, 
 			return u.plan, u.end(ctx, err)
 		}
 		sink.send(Event{Kind: EventWarning, Object: s.Project.Name, Detail: err.Error() + "; looking again"})
-		if u.options.first == nil && u.observed != nil {
-			u.options.first = u.observed.ids()
-		}
 		if m := stuckTask.FindStringSubmatch(err.Error()); m != nil {
 			u.options.stuck = append(u.options.stuck, m[1])
 		}
@@ -73,32 +66,44 @@ func (u *upward) attempt(ctx context.Context) error {
 	if err := u.stands(observed); err != nil {
 		return err
 	}
-	err = checkPorts(plan, observed)
-	begun := make([]bool, len(plan.Ops))
-	if err == nil {
-		begun, err = apply(ctx, u.w, plan, u.sink)
+	if err := checkPorts(plan, observed); err != nil {
+		u.plan.follow(plan, nil)
+		u.begun = append(u.begun, make([]bool, len(plan.Ops))...)
+		return err
 	}
-	u.plan.follow(plan)
-	u.begun = append(u.begun, begun...)
+	begun, err := apply(ctx, u.w, plan, u.sink)
+	u.plan.follow(plan, begun)
+	u.begun, u.applied = append(u.begun, begun...), err == nil
+	u.note(plan, begun)
 	if u.options.Standing != nil && ctx.Err() == nil && !plan.Empty() {
-		now, looking := labelled(ctx, u.w, u.stack.Project.Name, LabelProject)
-		if looking == nil {
-			looking = u.stands(now)
-		}
-		if isTakenAway(looking) || err == nil {
-			err = looking // the cause of what failed, if anything did
+		if now, looking := labelled(ctx, u.w, u.stack.Project.Name, LabelProject); looking == nil {
+			err = cmp.Or(u.stands(now), err) // the cause of what failed, if anything did
 		}
 	}
-	u.applied = err == nil
 	if err != nil || u.wait == nil {
 		return err
 	}
 	wait := *u.wait
 	wait.Sink = u.sink
+	if u.options.Standing != nil {
+		wait.relied = u.options.Standing.standing(u.stack)
+	}
 	if u.plan.Empty() {
 		wait.Settle = 0
 	}
 	return AwaitReady(ctx, u.w, u.stack, wait)
+}
+
+// note keeps in mind what a further attempt is not to do again.
+func (u *upward) note(plan *Plan, begun []bool) {
+	if u.options.first == nil {
+		u.options.first, u.options.ran = u.observed.ids(), map[string]bool{}
+	}
+	for i, op := range plan.Ops {
+		if started, ok := op.Action.(startContainer); ok && begun[i] {
+			u.options.ran[started.Name] = true
+		}
+	}
 }
 
 // stands fails where what the change was decided on was taken away.
@@ -115,13 +120,33 @@ func (u *upward) end(ctx context.Context, err error) error {
 		return err
 	}
 	err = explainStart(err, u.observed)
-	switch {
-	case u.options.Standing != nil && isTakenAway(err):
-		return u.clear(ctx, err)
-	case u.plan.undoable && !u.applied:
+	if ctx.Err() != nil {
+		return err // who interrupts wants to have no more done; the next run finds its way from here
+	}
+	if u.options.Standing != nil && isTakenAway(err) {
+		now, looking := labelled(ctx, u.w, u.stack.Project.Name, LabelProject)
+		if looking == nil && !slices.ContainsFunc(now.Containers, u.had) {
+			return u.clear(ctx, err)
+		}
+	}
+	if u.plan.undoable && !u.applied {
 		return goBack(ctx, u.w, u.stack.Project.Name, u.plan, u.begun, err, u.sink)
 	}
 	return err
+}
+
+// had reports whether a container is one that the change was decided on, and that still runs, or that the change has stopped.
+func (u *upward) had(c Container) bool {
+	_, ours := u.stack.Project.Services[c.Service]
+	if !ours || !slices.ContainsFunc(u.options.Standing.Containers, func(old Container) bool { return old.ID == c.ID }) {
+		return false
+	}
+	for i, op := range u.plan.Ops {
+		if stopped, ok := op.Action.(stopContainer); ok && u.begun[i] && stopped.ID == c.ID {
+			return true
+		}
+	}
+	return c.Running()
 }
 
 // stuckTask is the complaint of an engine that was restarted while it started a container: it never can again.

@@ -73,6 +73,11 @@ func (w *waited) goOn(until string, limit time.Duration) error {
 	return nil
 }
 
+// tooLong is the error of a wait for a container that was in vain.
+type tooLong string
+
+func (e tooLong) Error() string { return string(e) }
+
 // waitContainer waits until a dependency is as depends_on wants it.
 type waitContainer struct {
 	Name      string
@@ -99,7 +104,7 @@ func (a waitContainer) applyTelling(ctx context.Context, w Writer, tell func(str
 		if err != nil {
 			return false, err
 		}
-		done, err := a.fulfilled(info)
+		done, err := a.fulfilled(ctx, w, info)
 		if gone, err := taken.check(err); gone || err != nil || done {
 			return done, err
 		}
@@ -116,14 +121,17 @@ func (a waitContainer) applyTelling(ctx context.Context, w Writer, tell func(str
 		return nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it was not %s within %s%s", a.Condition, wait.limit, check.said)
+		return tooLong(fmt.Sprintf("it was not %s within %s%s", a.Condition, wait.limit, check.said))
 	}
 	return err
 }
 
-func (a waitContainer) fulfilled(info container.InspectResponse) (bool, error) {
+func (a waitContainer) fulfilled(ctx context.Context, r Reader, info container.InspectResponse) (bool, error) {
 	state := info.State
 	exited := state.Status == container.StateExited || state.Status == container.StateDead
+	if exited && (restarts(info) || stoppedOnRequest(ctx, r, info)) { // the engine would have restarted it, had nobody stopped it
+		return false, takenAway("container %q", a.Name)
+	}
 	if a.Condition == types.ServiceConditionCompletedSuccessfully {
 		if exited && state.ExitCode != 0 {
 			return false, fmt.Errorf("dependency failed to start: container %s exited (%d)", a.Name, state.ExitCode)
@@ -131,8 +139,6 @@ func (a waitContainer) fulfilled(info container.InspectResponse) (bool, error) {
 		return exited, nil
 	}
 	switch {
-	case exited && restarts(info): // the engine would have restarted it, had nobody stopped it
-		return false, takenAway("container %q", a.Name)
 	case exited:
 		return false, fmt.Errorf("dependency failed to start: container %s exited (%d)", a.Name, state.ExitCode)
 	case state.Health == nil:
@@ -200,7 +206,7 @@ func (a readyContainer) applyTelling(ctx context.Context, w Writer, tell func(st
 		return false, wait.goOn("is ready", cmp.Or(a.Limit, own, time.Minute))
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("it was not ready within %s%s", wait.limit, check.said)
+		return tooLong(fmt.Sprintf("it was not ready within %s%s", wait.limit, check.said))
 	}
 	return err
 }
@@ -211,7 +217,7 @@ func (a readyContainer) ready(ctx context.Context, w Writer, info container.Insp
 		if state.Status == container.StateCreated {
 			return false, nil
 		}
-		done, err := ended(a.Name, info)
+		done, err := ended(ctx, w, a.Name, info)
 		if never := (*NotReadyError)(nil); errors.As(err, &never) {
 			err = errors.New(never.Reason) // it is one replica, not the stack
 		}

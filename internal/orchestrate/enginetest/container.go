@@ -157,9 +157,9 @@ func (e *Engine) mountAll(c *box) error {
 func (e *Engine) ContainerRemove(ctx context.Context, ref string, options container.RemoveOptions) error {
 	return e.with(ctx, "ContainerRemove", ref, func(c *box) error {
 		switch {
-		case options.Force:
 		case c.state == container.StateRemoving:
 			return conflict("removal of container %s is already in progress", ref)
+		case options.Force:
 		case c.state == container.StatePaused:
 			return conflict("You cannot remove a paused container %s. Unpause and then stop the container before attempting removal or force remove", c.id)
 		case c.state == container.StateRunning, c.state == container.StateRestarting:

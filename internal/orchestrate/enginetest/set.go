@@ -40,6 +40,17 @@ func (e *Engine) Die(name string) {
 	})
 }
 
+// Removing leaves the container as one is while the engine removes it, until it is Gone.
+func (e *Engine) Removing(name string) {
+	e.must(name, func(c *box) {
+		e.end(c, 0)
+		c.state = container.StateRemoving
+	})
+}
+
+// Gone ends the removal of a container.
+func (e *Engine) Gone(name string) { e.must(name, func(c *box) { delete(e.containers, c.id) }) }
+
 // SetHealth sets what the container's healthcheck says: starting, healthy or unhealthy.
 func (e *Engine) SetHealth(name, health string) { e.must(name, func(c *box) { c.health = health }) }
 
@@ -114,7 +125,13 @@ func (e *Engine) Disconnect(name, network string) {
 	e.must(name, func(c *box) { delete(c.endpoints, network) })
 }
 
-// Stopping makes it known that the program was told to stop and takes its time.
-func (e *Engine) Stopping(name string) {
-	e.must(name, func(c *box) { e.happened(c, events.ActionKill, "signal", "15") })
+// Signal makes it known that the program was sent a signal, by its number; what it does then is another matter.
+func (e *Engine) Signal(name, number string) {
+	e.must(name, func(c *box) { e.happened(c, events.ActionKill, "signal", number) })
+}
+
+// Stop is a stop by other hands that takes no time.
+func (e *Engine) Stop(name string, code int) {
+	e.Signal(name, "15")
+	e.Exit(name, code)
 }
