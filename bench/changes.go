@@ -24,7 +24,7 @@ const readingChanges = `- Ten services of one Redis container each, of an image 
 - ` + "`up`, `up -d` that makes one anew, and `scale`" + ` end when the containers are started: stackctl gets ` + "`--no-wait`" + ` there, since Compose does not wait.
 - Each contender goes through the rows from top to bottom, on one project of its own.
 - The embedded stack's replicas: from no replica until each has answered its healthcheck and nginx has read its new configuration.
-- The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores: the floor is the same load while three containers are made, started, stopped and removed beside the stack, one after the other, and nothing of the stack is touched.
+- The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores: the floor is the same load while three containers are made, started, stopped and removed beside the stack, one after the other, and nothing of the stack is touched. docs/adr/0023 says where the latency comes from.
 - The client that repeats nothing is ` + "`--no-retry`" + `: 24 connections that are kept and used in turn. nginx from 1.27.4 on closes connections with an answer by itself (` + "`keepalive_min_timeout`" + `); it is measured where ` + "`-nginx`" + ` names a folder that has it.
 `
 

@@ -3,7 +3,6 @@ package orchestrate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -25,20 +24,23 @@ var (
 	takeoverLimit = 5 * time.Second
 )
 
-// whileLeaving lets every answer close its connection until the configs are read. noticed waits until that has been so for
-// long enough.
-func (a *reloadContainer) whileLeaving(ctx context.Context, w Writer, read func(noticed func() error) error) (err error) {
+// whileLeaving lets every answer close its connection until the configs are read. It writes the files that are to be tried, too:
+// each write costs the engine some 75 ms of processor time. noticed waits until the sign has been there for long enough.
+func (a *reloadContainer) whileLeaving(ctx context.Context, w Writer, tried []File, read func(noticed func() error) error) (err error) {
 	if a.Leaving == "" {
+		if err := a.write(ctx, w, tried, written); err != nil {
+			return err
+		}
 		return read(func() error { return nil })
 	}
 	defer func() {
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), CallLimit)
 		defer cancel()
-		if left := a.sign(limited, w, false); err == nil {
+		if left := a.write(limited, w, []File{a.sign(false)}, written); err == nil {
 			err = left
 		}
 	}()
-	if err := a.sign(ctx, w, true); err != nil {
+	if err := a.write(ctx, w, append(tried, a.sign(true)), written); err != nil {
 		return err
 	}
 	timer := time.NewTimer(LeavingNotice)
@@ -53,15 +55,11 @@ func (a *reloadContainer) whileLeaving(ctx context.Context, w Writer, read func(
 	})
 }
 
-func (a *reloadContainer) sign(ctx context.Context, w Writer, on bool) error {
-	f := File{Path: a.Leaving, Mode: 0o444}
+func (a *reloadContainer) sign(on bool) File {
 	if on {
-		f.Mode, f.Content = 0o555, "connections are being closed, for a reload\n"
+		return File{Path: a.Leaving, Mode: 0o555, Content: "connections are being closed, for a reload\n"}
 	}
-	if err := (writeFiles{Container: a.Name, Files: []File{f}, Parts: written, MakeDirs: a.MakeDirs}).apply(ctx, w); err != nil {
-		return fmt.Errorf("writing %q, which x-stackctl.leaving names: %w", a.Leaving, err)
-	}
-	return nil
+	return File{Path: a.Leaving, Mode: 0o444}
 }
 
 // takenOver waits until new workers take the connections, and the old ones none.

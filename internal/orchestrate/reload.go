@@ -41,7 +41,7 @@ func (a *reloadContainer) limit() time.Duration {
 
 func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
 	var old []string
-	err := a.whileLeaving(ctx, w, func(noticed func() error) (err error) {
+	err := a.whileLeaving(ctx, w, a.tried(), func(noticed func() error) (err error) {
 		if err := a.prepare(ctx, w); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
 	if err != nil && !notRunning(err) {
 		return err
 	} // one between two restarts, for want of this very config perhaps, reads it when it starts
-	return a.write(ctx, w, marked)
+	return a.write(ctx, w, a.Files, marked)
 }
 
 // prepare checks the configs and writes them.
@@ -72,7 +72,7 @@ func (a *reloadContainer) prepare(ctx context.Context, w Writer) error {
 		}
 		a.old = old
 	}
-	return a.write(ctx, w, written)
+	return a.write(ctx, w, a.Files, written)
 }
 
 // signal makes the program read its configs; old are the workers that have the old ones, where they are waited for.
@@ -98,18 +98,25 @@ func (a *reloadContainer) undo() []Action {
 	return []Action{&back}
 }
 
-// check tries the config under another name.
-func (a *reloadContainer) check(ctx context.Context, w Writer) error {
+// tried is the config that is to be checked, under another name; none where there is nothing to check.
+func (a *reloadContainer) tried() []File {
 	i := slices.IndexFunc(a.Files, func(f File) bool { return f.Path == a.Checked })
 	if len(a.Check) == 0 || i < 0 {
 		return nil
 	}
-	tried := a.Files[i]
-	dir, name := path.Split(tried.Path)
-	tried.Path = dir + "." + name + ".tried"
-	if err := (writeFiles{Container: a.Name, Files: []File{tried}, Parts: written, MakeDirs: a.MakeDirs}).apply(ctx, w); err != nil {
-		return err
+	f := a.Files[i]
+	dir, name := path.Split(f.Path)
+	f.Path = dir + "." + name + ".tried"
+	return []File{f}
+}
+
+// check tries the config that is to be read, which is written by now.
+func (a *reloadContainer) check(ctx context.Context, w Writer) error {
+	files := a.tried()
+	if len(files) == 0 {
+		return nil
 	}
+	tried := files[0]
 	command := make([]string, len(a.Check))
 	for i, word := range a.Check {
 		command[i] = strings.ReplaceAll(word, "{file}", tried.Path)
@@ -132,8 +139,8 @@ func (a *reloadContainer) check(ctx context.Context, w Writer) error {
 	return nil
 }
 
-func (a *reloadContainer) write(ctx context.Context, w Writer, what parts) error {
-	for _, files := range byDir(a.Files) {
+func (a *reloadContainer) write(ctx context.Context, w Writer, files []File, what parts) error {
+	for _, files := range byDir(files) {
 		if err := (writeFiles{Container: a.Name, Files: files, Parts: what, MakeDirs: a.MakeDirs}).apply(ctx, w); err != nil {
 			return err
 		}
