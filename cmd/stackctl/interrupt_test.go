@@ -147,7 +147,7 @@ func TestRolloutMeetsDown(t *testing.T) {
 			rollout := program(ctx, t, project, port, "--progress", "json", "rollout")
 			rollout.Env = append(rollout.Env, "DOCKER_HOST=unix://"+other)
 			said, err := at(t, rollout, phase.kind, phase.verb, func() { must(t, project, port, "down") })
-			if err == nil || !strings.Contains(said, "was stopped or removed by another command meanwhile") {
+			if err == nil || !strings.Contains(said, "was stopped or removed meanwhile") {
 				t.Errorf("the rollout ended with %v:\n%s", err, said)
 			}
 			observed := observe(t, project)

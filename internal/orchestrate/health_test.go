@@ -148,7 +148,7 @@ func TestAwaitReadyEnds(t *testing.T) {
 	}{
 		"starting": {false, 0, `application not healthy after 14m30s; not yet up: service "a" (0 of 1)`},
 		"given":    {false, 3 * time.Second, `application not healthy after 3s; not yet up: service "a" (0 of 1)`},
-		"gone":     {true, 0, `service "a" (1 of 1 containers) was stopped or removed by another command meanwhile`},
+		"gone":     {true, 0, "service \"a\" (1 of 1 containers) was stopped or removed meanwhile; see `stackctl ps`, and try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

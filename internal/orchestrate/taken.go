@@ -20,7 +20,7 @@ type TakenAwayError struct {
 }
 
 func (e *TakenAwayError) Error() string {
-	return fmt.Sprintf("%s was stopped or removed by another command meanwhile", e.What)
+	return e.What + " was stopped or removed meanwhile; see `stackctl ps`, and try again"
 }
 
 func takenAway(format string, args ...any) error {
