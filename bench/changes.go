@@ -21,7 +21,7 @@ import (
 const changesTitle = "## Changes to a stack"
 
 const readingChanges = `- Ten services of one Redis container each, of an image that is present; the third depends on the second, and that on the first.
-- ` + "`up`, `up -d` that makes one anew, and `scale`" + ` end when the containers are started: stackctl gets ` + "`--no-wait`" + ` there, since Compose does not wait.
+- ` + "`up`, `up -d` that recreates one, and `scale`" + ` end when the containers are started: stackctl gets ` + "`--no-wait`" + ` there, since Compose does not wait.
 - Each contender goes through the rows from top to bottom, on one project of its own.
 - The embedded stack's replicas: from no replica until each has answered its healthcheck and nginx has read its new configuration.
 - The rollout: ` + "`stackctl verify rollout --rate 500`" + ` on three replicas. Load, stack and stackctl share two cores: the floor is the same load while three containers are made, started, stopped and removed beside the stack, one after the other, and nothing of the stack is touched. docs/adr/0023 says where the latency comes from.
@@ -61,7 +61,7 @@ func changeRows() []*row {
 		newRow(rowTenUp, "`up -d` of 10 services, three of them in a chain", milliseconds, compose),
 		newRow(rowTenPs, "`ps`", milliseconds, compose),
 		newRow(rowTenConfig, "`config`", milliseconds, compose),
-		newRow(rowTenRecreate, "`up -d` that makes one of 10 anew", milliseconds, compose),
+		newRow(rowTenRecreate, "`up -d` that recreates one of 10", milliseconds, compose),
 		newRow(rowTenScale, "`scale` of one from 1 to 10", milliseconds, compose, floor),
 		newRow(rowTenDown, "`down` of the 19 containers", milliseconds, compose, floor),
 	}

@@ -28,7 +28,7 @@ const readingIt = `## How to read it
 // document is docs/benchmarks.md without the sections that can be made alone.
 func (r *report) document() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "# Benchmarks\n\nMade by `%s` at commit %s. Made anew by `make bench BENCH_FLAGS='-o docs/benchmarks.md'`; not to be edited by hand.\n\n", r.command(), r.commit)
+	fmt.Fprintf(&s, "# Benchmarks\n\nMade by `%s` at commit %s. Written again by `make bench BENCH_FLAGS='-o docs/benchmarks.md'`; not to be edited by hand.\n\n", r.command(), r.commit)
 	s.WriteString("## Where and when\n\n")
 	for _, f := range r.facts {
 		fmt.Fprintf(&s, "- %s: %s\n", f.name, f.value)
@@ -37,7 +37,7 @@ func (r *report) document() string {
 	return s.String()
 }
 
-// write makes the document anew. What this run has not measured stays as it is in the document there is.
+// write writes the document again. What this run has not measured stays as it is in the document there is.
 func (r *report) write(path string) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

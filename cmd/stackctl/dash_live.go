@@ -37,7 +37,7 @@ func (l *live) close() {
 	}
 }
 
-// engine returns the connection. One that was made once stays: its client dials anew by itself.
+// engine returns the connection. One that was made once stays: its client dials again by itself.
 func (l *live) engine(ctx context.Context) (*engine.Engine, error) {
 	select {
 	case <-l.turn:

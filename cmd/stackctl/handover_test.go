@@ -29,7 +29,7 @@ func composeCommand(t *testing.T) []string {
 	return nil
 }
 
-// TestHandOver hands a project from one tool to the other, whichever made it: nothing is made anew.
+// TestHandOver hands a project from one tool to the other, whichever made it: nothing is recreated.
 func TestHandOver(t *testing.T) {
 	needEngine(t)
 	command := composeCommand(t)

@@ -95,7 +95,7 @@ func newImagesGetCmd(a *app, verb, short string) *cobra.Command {
 		},
 	}
 	if verb == "build" {
-		cmd.Flags().StringVar(&source, "images", "auto", "auto, registry or host; host also makes images from this host's programs anew")
+		cmd.Flags().StringVar(&source, "images", "auto", "auto, registry or host; host also makes images from this host's programs again")
 	}
 	return cmd
 }

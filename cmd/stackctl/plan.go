@@ -42,7 +42,7 @@ func newPlanCmd(a *app) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&format, "format", "text", "text or json")
 	flags.BoolVar(&o.build, "build", false, "as if images were to be built even if they are present")
-	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "as if containers were to be made anew even if nothing changed")
+	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "as if containers were to be recreated even if nothing changed")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "as if containers of services that the Compose file does not have were to be removed")
 	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))

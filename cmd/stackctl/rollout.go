@@ -84,7 +84,7 @@ func (o *rolloutOptions) check() error {
 	return o.upOptions.check()
 }
 
-// rollout is `up` on one service alone, whose containers are all made anew.
+// rollout is `up` on one service alone, whose containers are all recreated.
 func (a *app) rollout(ctx context.Context, o *rolloutOptions) error {
 	return a.rolling(ctx, o, "rollout", func(s *stack.Stack, eng *engine.Engine, show renderer) (*orchestrate.Plan, error) {
 		if o.dryRun {

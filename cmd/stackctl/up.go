@@ -44,7 +44,7 @@ func newUpCmd(a *app) *cobra.Command {
 		Use:   "up [SERVICE...]",
 		Short: "Start the stack and wait until it answers",
 		Long: "Bring the stack to the state that its Compose file describes, wait until a request goes through every tier, and print " +
-			"its URL.\nOnly what changed is made anew, and the output says why. A second `up` changes nothing.",
+			"its URL.\nOnly what changed is recreated, and the output says why. A second `up` changes nothing.",
 		Example: "stackctl up\nstackctl up --port 8080\nstackctl up --dry-run         # what would be done\nstackctl up web --build",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.services = args
@@ -62,7 +62,7 @@ func newUpCmd(a *app) *cobra.Command {
 	flags.StringVar(&o.pull, "pull", "missing", "when to pull images: missing, always or never")
 	flags.StringVar(&o.source, "images", "auto", "where images come from: auto, registry or host (made from this host's programs)")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print what would be done, and change nothing")
-	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "make containers anew even if nothing changed")
+	flags.BoolVar(&o.forceRecreate, "force-recreate", false, "recreate containers even if nothing changed")
 	flags.BoolVar(&o.removeOrphans, "remove-orphans", false, "remove containers of services that the Compose file does not have")
 	flags.StringArrayVar(&o.scale, "scale", nil, "give a service so many replicas, as SERVICE=REPLICAS; repeatable")
 	flags.IntVar(&o.port, "port", 0, "publish the stack on this port (the variable STACKCTL_PORT of the Compose file)")

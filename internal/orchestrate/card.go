@@ -100,7 +100,7 @@ func likelyCause(card Card) string {
 	case card.OOMKilled:
 		return "it ran out of memory: raise mem_limit"
 	case card.ExitCode == 137:
-		return "it was killed (SIGKILL), by a person or for want of memory"
+		return "it was killed (SIGKILL), by a person or because memory ran out"
 	case card.ExitCode == 126, card.ExitCode == 127:
 		return "its command cannot be run: check command, entrypoint and the image"
 	case card.Health != "":

@@ -79,7 +79,7 @@ func (p *planner) isAwaited(service string) bool {
 	return false
 }
 
-// replaceCause says why a container must be made anew, or "".
+// replaceCause says why a container must be recreated, or "".
 func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	c := d.old
 	if p.options.forces(*c) {
@@ -90,7 +90,7 @@ func (p *planner) replaceCause(d decision, hash string) (string, error) {
 	}
 	for _, key := range d.networkKeys() {
 		if why, ok := p.renewed[key]; ok {
-			return fmt.Sprintf("network %q is made anew: %s", key, why), nil
+			return fmt.Sprintf("network %q is recreated: %s", key, why), nil
 		}
 	}
 	if d.image.ID == "" {

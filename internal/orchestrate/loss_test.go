@@ -301,7 +301,7 @@ func TestANetworkOfOthersStays(t *testing.T) {
 	w.check(err)
 	w.use(only)
 	_, err = orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
-	want := "making network \"stackctl_default\" anew, because its configuration changed: containers of services that are not part of this run are on it: stackctl-nginx-1, stackctl-redis-1; run `stackctl up` for all services, or stop these first"
+	want := "recreating network \"stackctl_default\", because its configuration changed: containers of services that are not part of this run are on it: stackctl-nginx-1, stackctl-redis-1; run `stackctl up` for all services, or stop these first"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

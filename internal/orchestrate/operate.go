@@ -20,7 +20,7 @@ const (
 func PlanOperation(o *Observed, id string, operation Operation) (*Plan, error) {
 	i := slices.IndexFunc(o.Containers, func(c Container) bool { return c.ID == id })
 	if i < 0 {
-		return nil, fmt.Errorf("planning to %s container %q: project %q has it no more", operation, id[:min(len(id), 12)], o.Project)
+		return nil, fmt.Errorf("planning to %s container %q: project %q no longer has it", operation, id[:min(len(id), 12)], o.Project)
 	}
 	c, plan := o.Containers[i], &Plan{}
 	cause := string(operation)

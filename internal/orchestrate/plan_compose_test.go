@@ -148,22 +148,22 @@ func TestTwoNetworks(t *testing.T) {
 	}
 	w.use(compose(t, file+"networks: {back: {internal: true}, front: {internal: true}}\n"))
 	wantPlan(t, w.plan(), `
- 1 stop container p-a-1: network "p_back" is made anew
- 2 disconnect container p-a-1 from p_back: network "p_back" is made anew (after 1)
- 3 stop container p-b-1: network "p_back" is made anew
- 4 disconnect container p-b-1 from p_back: network "p_back" is made anew (after 3)
+ 1 stop container p-a-1: network "p_back" is recreated
+ 2 disconnect container p-a-1 from p_back: network "p_back" is recreated (after 1)
+ 3 stop container p-b-1: network "p_back" is recreated
+ 4 disconnect container p-b-1 from p_back: network "p_back" is recreated (after 3)
  5 remove network p_back: its configuration changed (after 2, 4)
  6 create network p_back: its configuration changed (after 5)
- 7 disconnect container p-a-1 from p_front: network "p_front" is made anew (after 1)
+ 7 disconnect container p-a-1 from p_front: network "p_front" is recreated (after 1)
  8 remove network p_front: its configuration changed (after 7)
  9 create network p_front: its configuration changed (after 8)
-10 create container ID_p-a-1: network "back" is made anew: its configuration changed (after 6)
-11 connect container ID_p-a-1 to p_front: network "back" is made anew: its configuration changed (after 9, 10)
-12 start container ID_p-a-1: network "back" is made anew: its configuration changed (after 1, 6, 10, 11)
-13 create container ID_p-b-1: network "back" is made anew: its configuration changed (after 6)
-14 start container ID_p-b-1: network "back" is made anew: its configuration changed (after 3, 6, 13)
-15 remove container p-a-1: network "back" is made anew: its configuration changed (after 12, 14)
-16 remove container p-b-1: network "back" is made anew: its configuration changed (after 12, 14)
+10 create container ID_p-a-1: network "back" is recreated: its configuration changed (after 6)
+11 connect container ID_p-a-1 to p_front: network "back" is recreated: its configuration changed (after 9, 10)
+12 start container ID_p-a-1: network "back" is recreated: its configuration changed (after 1, 6, 10, 11)
+13 create container ID_p-b-1: network "back" is recreated: its configuration changed (after 6)
+14 start container ID_p-b-1: network "back" is recreated: its configuration changed (after 3, 6, 13)
+15 remove container p-a-1: network "back" is recreated: its configuration changed (after 12, 14)
+16 remove container p-b-1: network "back" is recreated: its configuration changed (after 12, 14)
 17 rename container ID_p-a-1 to p-a-1: the one that it replaced is gone (after 15)
 18 rename container ID_p-b-1 to p-b-1: the one that it replaced is gone (after 16)`)
 	w.up()
@@ -379,7 +379,7 @@ func TestDependantsRestartWhereTheySaySo(t *testing.T) {
 	w.up()
 	w.use(file("2"))
 	plan := w.plan().String()
-	if !strings.Contains(plan, `start container p-b-1: service "a", on which it depends, is made anew`) || strings.Contains(plan, "p-c-1") {
+	if !strings.Contains(plan, `start container p-b-1: service "a", on which it depends, is recreated`) || strings.Contains(plan, "p-c-1") {
 		t.Errorf("plan:\n%s", plan)
 	}
 	w.up()

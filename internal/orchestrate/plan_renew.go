@@ -12,7 +12,7 @@ import (
 // before the new one is there: the one thing that is removed before a change has succeeded. A failure makes it again as it was
 // and joins the containers to it, which are there still.
 
-// renewal is a network that is made anew.
+// renewal is a network that is recreated.
 type renewal struct {
 	key    string
 	have   Network
@@ -20,12 +20,12 @@ type renewal struct {
 	wanted network.CreateOptions
 }
 
-// planRenewals makes networks anew. Containers that go stop for it; those that stay, such as one-off ones, change networks
+// planRenewals recreates networks. Containers that go stop for it; those that stay, such as one-off ones, change networks
 // as they are.
 func (p *planner) planRenewals() error {
 	for _, r := range p.renewals {
 		p.plan.undoable = true
-		cause := fmt.Sprintf("network %q is made anew", r.have.Name)
+		cause := fmt.Sprintf("network %q is recreated", r.have.Name)
 		var away []int
 		var stay []*leaveNetwork
 		var bystanders []string
@@ -45,12 +45,12 @@ func (p *planner) planRenewals() error {
 			}
 		}
 		if len(bystanders) > 0 {
-			return fmt.Errorf("making network %q anew, because %s: containers of services that are not part of this run are on it: %s; run `stackctl up` for all services, or stop these first", r.have.Name, r.cause, strings.Join(bystanders, ", "))
+			return fmt.Errorf("recreating network %q, because %s: containers of services that are not part of this run are on it: %s; run `stackctl up` for all services, or stop these first", r.have.Name, r.cause, strings.Join(bystanders, ", "))
 		}
 		removed := p.plan.add("", removeNetwork{Name: r.have.Name, ID: r.have.ID, Had: &r.have.options}, r.cause, away...)
 		p.networkOps[r.key] = p.plan.add("", createNetwork{Name: r.have.Name, Options: r.wanted, Anew: true}, r.cause, removed)
 		for _, leaving := range stay {
-			p.plan.add("", joinNetwork{left: leaving, anew: true}, cause, p.networkOps[r.key])
+			p.plan.add("", joinNetwork{left: leaving, recreated: true}, cause, p.networkOps[r.key])
 		}
 	}
 	return nil
@@ -81,8 +81,8 @@ func (a *leaveNetwork) undo() []Action { return []Action{joinNetwork{left: a}} }
 // addresses.
 type joinNetwork struct {
 	bounded
-	left *leaveNetwork
-	anew bool
+	left      *leaveNetwork
+	recreated bool
 }
 
 func (a joinNetwork) Verb() string   { return connectNetwork{}.Verb() }
@@ -92,7 +92,7 @@ func (a joinNetwork) apply(ctx context.Context, w Writer) error {
 		return nil // it was not on it
 	}
 	end := *a.left.had
-	if a.anew {
+	if a.recreated {
 		end.IPAMConfig = nil
 	}
 	err := w.NetworkConnect(ctx, a.left.Network, a.left.ID, &end)

@@ -32,7 +32,7 @@ func (p *planner) planVolumes() error {
 		case ok && have.Project != p.stack.Project.Name:
 			return fmt.Errorf("creating volume %q: a volume of that name exists and belongs to %s; it was left untouched: rename it in the Compose file, or declare it `external: true`", config.Name, owner(have.Project))
 		case ok && have.Hash != "" && have.Hash != hash:
-			return fmt.Errorf("changing volume %q: its driver or options changed, and making it anew would lose its data; restore them, or remove it with `stackctl down -v`", config.Name)
+			return fmt.Errorf("changing volume %q: its driver or options changed, and recreating it would lose its data; restore them, or remove it with `stackctl down -v`", config.Name)
 		case !ok:
 			p.volumeOps[key] = p.plan.add("", createVolume{Options: volume.CreateOptions{
 				Name: config.Name, Driver: config.Driver, DriverOpts: config.DriverOpts,

@@ -42,7 +42,7 @@ func (p *planner) planService(name string) error {
 	return p.planRolling(name)
 }
 
-// planRestart restarts a replica that is kept where its service says so of one that it depends on, and which is made anew.
+// planRestart restarts a replica that is kept where its service says so of one that it depends on, and which is recreated.
 func (p *planner) planRestart(d decision) bool {
 	if !d.old.Running() {
 		return false
@@ -53,7 +53,7 @@ func (p *planner) planRestart(d decision) bool {
 			if !d.service.DependsOn[name].Restart || !ok || !dependency.replaces() {
 				continue
 			}
-			cause := "service " + strconv.Quote(name) + ", on which it depends, is made anew"
+			cause := "service " + strconv.Quote(name) + ", on which it depends, is recreated"
 			stopped := p.plan.add(d.service.Name, stopContainer{Name: d.old.Name, ID: d.old.ID}, cause, started)
 			p.planStart(d, cause, p.planFiles(d, cause, []int{stopped}))
 			return true

@@ -227,24 +227,24 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name:   "network changed",
 			before: func(t *testing.T, w *world) { w.up(); w.use(embedded(t, "networks: {default: {internal: true}}")) },
 			want: `
- 1 stop container stackctl-nginx-1: network "stackctl_default" is made anew
- 2 disconnect container stackctl-nginx-1 from stackctl_default: network "stackctl_default" is made anew (after 1)
- 3 stop container stackctl-redis-1: network "stackctl_default" is made anew
- 4 disconnect container stackctl-redis-1 from stackctl_default: network "stackctl_default" is made anew (after 3)
- 5 stop container stackctl-web-1: network "stackctl_default" is made anew
- 6 disconnect container stackctl-web-1 from stackctl_default: network "stackctl_default" is made anew (after 5)
+ 1 stop container stackctl-nginx-1: network "stackctl_default" is recreated
+ 2 disconnect container stackctl-nginx-1 from stackctl_default: network "stackctl_default" is recreated (after 1)
+ 3 stop container stackctl-redis-1: network "stackctl_default" is recreated
+ 4 disconnect container stackctl-redis-1 from stackctl_default: network "stackctl_default" is recreated (after 3)
+ 5 stop container stackctl-web-1: network "stackctl_default" is recreated
+ 6 disconnect container stackctl-web-1 from stackctl_default: network "stackctl_default" is recreated (after 5)
  7 remove network stackctl_default: its configuration changed (after 2, 4, 6)
  8 create network stackctl_default: its configuration changed (after 7)
- 9 create container ID_stackctl-redis-1: network "default" is made anew: its configuration changed (after 8)
-10 start container ID_stackctl-redis-1: network "default" is made anew: its configuration changed (after 3, 8, 9)
-11 create container ID_stackctl-web-1: network "default" is made anew: its configuration changed (after 8)
-12 start container ID_stackctl-web-1: network "default" is made anew: its configuration changed (after 5, 8, 11)
-13 create container ID_stackctl-nginx-1: network "default" is made anew: its configuration changed (after 8)
-14 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is made anew: its configuration changed (after 13)
-15 start container ID_stackctl-nginx-1: network "default" is made anew: its configuration changed (after 1, 8, 14)
-16 remove container stackctl-redis-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
-17 remove container stackctl-web-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
-18 remove container stackctl-nginx-1: network "default" is made anew: its configuration changed (after 10, 12, 15)
+ 9 create container ID_stackctl-redis-1: network "default" is recreated: its configuration changed (after 8)
+10 start container ID_stackctl-redis-1: network "default" is recreated: its configuration changed (after 3, 8, 9)
+11 create container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 8)
+12 start container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 5, 8, 11)
+13 create container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 8)
+14 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is recreated: its configuration changed (after 13)
+15 start container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 1, 8, 14)
+16 remove container stackctl-redis-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
+17 remove container stackctl-web-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
+18 remove container stackctl-nginx-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
 19 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 16)
 20 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 17)
 21 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 18)`,
@@ -343,7 +343,7 @@ func rolled(cause string) string {
  8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 7)`, "CAUSE", cause)
 }
 
-// changed is the plan that makes one running container anew with another configuration.
+// changed is the plan that recreates one running container with another configuration.
 func changed(service, cause string) string {
 	return strings.NewReplacer("SERVICE", service, "CAUSE", cause).Replace(`
  1 keep revision stackctl-SERVICE-revision-1: 'stackctl rollback' goes back to it
@@ -354,7 +354,7 @@ func changed(service, cause string) string {
  6 rename container ID_stackctl-SERVICE-1 to stackctl-SERVICE-1: the one that it replaced is gone (after 5)`)
 }
 
-// replaced is the plan that makes one running container anew.
+// replaced is the plan that recreates one running container.
 func replaced(service, cause string) string {
 	return strings.NewReplacer("NAME", "stackctl-"+service+"-1", "CAUSE", cause).Replace(`
  1 create container ID_NAME: CAUSE

@@ -65,7 +65,7 @@ type planner struct {
 
 	networkOps map[string]int    // by network key: the op that creates it
 	volumeOps  map[string]int    // by volume key
-	renewed    map[string]string // networks that are made anew, by key: why
+	renewed    map[string]string // networks that are recreated, by key: why
 	renewals   []renewal
 	books      map[string]*addressBook // by network key: networks with fixed addresses
 	decisions  map[string][]decision   // by service

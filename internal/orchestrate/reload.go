@@ -56,7 +56,7 @@ func (a *reloadContainer) apply(ctx context.Context, w Writer) error {
 	}
 	if err != nil && !notRunning(err) {
 		return err
-	} // one between two restarts, for want of this very config perhaps, reads it when it starts
+	} // one between two restarts, perhaps because it lacks this very config, reads it when it starts
 	return a.write(ctx, w, a.Files, marked)
 }
 

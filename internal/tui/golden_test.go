@@ -19,7 +19,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/layout"
 )
 
-var update = flag.Bool("update", false, "write the golden frames anew")
+var update = flag.Bool("update", false, "write the golden frames again")
 
 var goldenSizes = []struct{ width, height int }{{200, 60}, {120, 40}, {80, 24}, {60, 15}, {20, 5}, {1, 1}}
 

@@ -45,7 +45,7 @@ type settling struct {
 // quietMsg comes a while after message number n.
 type quietMsg int
 
-// Update passes everything on, and waits anew whenever something came.
+// Update passes everything on, and waits again whenever something came.
 func (s *settling) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	now := time.Now()
 	if s.until.IsZero() {

@@ -11,7 +11,7 @@ import (
 )
 
 // watchSignals takes what bubbletea leaves: after a SIGSTOP from outside the terminal may have been used by others, so that SIGCONT
-// sets it up anew. SIGINT, SIGTERM and SIGHUP end the context of the whole command, ctrl+z and an exec are bubbletea's own.
+// sets it up again. SIGINT, SIGTERM and SIGHUP end the context of the whole command, ctrl+z and an exec are bubbletea's own.
 func watchSignals(p *tea.Program) (stop func()) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGCONT)

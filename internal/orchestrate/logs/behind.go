@@ -76,6 +76,6 @@ func (b *behind) landed(at time.Time) (about int) {
 	}
 	gap := at.Sub(b.last)
 	b.last, b.from = time.Time{}, time.Time{}
-	b.lines = 0 // the least delay is learned anew: one of the clocks may have been set
+	b.lines = 0 // the least delay is learned again: one of the clocks may have been set
 	return max(int(gap.Seconds()*b.rate), 0)
 }

@@ -103,7 +103,7 @@ func (s *session) learn(id string, f facts) {
 	if !s.listed(id) || ok && old == f {
 		return
 	}
-	if ok && !old.started.Equal(f.started) { // another run: its counters began anew
+	if ok && !old.started.Equal(f.started) { // another run: its counters began again
 		delete(s.samples, id)
 		delete(s.r.usage, id)
 	}

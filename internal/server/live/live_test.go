@@ -354,7 +354,7 @@ func awaitViewers(t *testing.T, p *Page, want int64) {
 	}
 }
 
-// A viewer that is stuck for a while gets the newest state and the chart anew, not what it missed one by one.
+// A viewer that is stuck for a while gets the newest state and the chart again, not what it missed one by one.
 func TestStuckViewerGetsTheNewestState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count := &fakeCount{}

@@ -180,7 +180,7 @@ func (e noConnection) Unwrap() error { return e.err }
 type deadConn struct{ err error }
 
 // With SyscallConn, go-redis's health check finds it dead when it lies in the pool because
-// the request that wanted it did not wait: it is thrown away there and Redis dialed anew.
+// the request that wanted it did not wait: it is thrown away there and Redis dialed again.
 var (
 	_ net.Conn     = deadConn{}
 	_ syscall.Conn = deadConn{}

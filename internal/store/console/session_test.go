@@ -186,7 +186,7 @@ func TestStream(t *testing.T) {
 	if err == nil || err.Error() != "enough" {
 		t.Errorf("%v", err)
 	}
-	do(t, s, "PING") // the connection was made anew
+	do(t, s, "PING") // the connection was made again
 	if err := s.Stream(ctx, []string{"SUBSCRIBE", "news"}, func(store.Reply) error { return errors.New("at once") }); err == nil {
 		t.Error("an error of emit is lost")
 	}

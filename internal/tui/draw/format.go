@@ -64,7 +64,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
 
-// Uptime writes for how long something runs, in minutes at the least: seconds would have the screen drawn anew for them alone.
+// Uptime writes for how long something runs, in minutes at the least: seconds would have the screen drawn again for them alone.
 func Uptime(d time.Duration) string {
 	if d < time.Minute {
 		return "<1m"

@@ -21,7 +21,7 @@ func (p *Pane) passes(rec *record) bool {
 	return !f.only || f.search == nil || f.search.matches(rec.Text)
 }
 
-// refilter builds the index anew after the filter has changed, and keeps the place.
+// refilter builds the index again after the filter has changed, and keeps the place.
 func (p *Pane) refilter() {
 	p.index.reset()
 	for seq := p.ring.oldest; seq < p.ring.next; seq++ {

@@ -110,7 +110,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs; UPDATE_GOLDEN=1 writes it anew. Got:\n%s\nwant:\n%s", path, got, want)
+		t.Errorf("%s differs; UPDATE_GOLDEN=1 writes it again. Got:\n%s\nwant:\n%s", path, got, want)
 	}
 }
 

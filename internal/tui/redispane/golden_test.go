@@ -16,7 +16,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
-var update = flag.Bool("update", false, "write the golden views anew")
+var update = flag.Bool("update", false, "write the golden views again")
 
 // TestGoldenViews holds the pane's states against views that were looked at.
 func TestGoldenViews(t *testing.T) {

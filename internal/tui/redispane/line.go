@@ -196,7 +196,7 @@ func (l *line) handle(msg tea.Msg) tea.Cmd {
 // tickMsg moves the time of a command under way.
 type tickMsg struct{}
 
-// tick has the time of a command under way shown anew; one tick at a time is on its way, and none while nothing is.
+// tick has the time of a command under way shown again; one tick at a time is on its way, and none while nothing is.
 func (l *line) tick() tea.Cmd {
 	if l.work == nil || l.ticking {
 		return nil
