@@ -57,6 +57,9 @@ func (p *attachedPrinter) print(o attach.Output) {
 			safe = append(termtext.AppendSafe(safe[:0], line), '\n')
 			line = safe
 		}
+		if w.Available() < len(prefix)+len(line) { // whole lines: progress may be written between two writes
+			_ = w.Flush()
+		}
 		_, _ = w.Write(prefix)
 		_, _ = w.Write(line)
 	}
