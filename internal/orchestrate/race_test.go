@@ -202,6 +202,27 @@ func (w *world) createdAs(name string) string {
 	return info.ID
 }
 
+// A container whose files are written while it is removed is dead, and goes at the next look.
+func TestDownLooksAgainForTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, embedded(t))
+		w.up()
+		w.Before(func(_ context.Context, c enginetest.Call) error {
+			if c.Method == "ContainerRemove" && w.State("stackctl-nginx-1") == "exited" {
+				w.Die("stackctl-nginx-1")
+				return errors.New("failed to remove root filesystem: directory not empty")
+			}
+			return nil
+		})
+		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, orchestrate.DownOptions{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if names := w.names(); len(names) > 0 {
+			t.Errorf("left: %v", names)
+		}
+	})
+}
+
 // idsOf lists the IDs of a service's containers.
 func (w *world) idsOf(service string) (ids []string) {
 	w.Helper()

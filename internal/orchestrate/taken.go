@@ -48,6 +48,7 @@ var raceWords = []string{
 	"Pool overlaps", "is already in use by container", "network with name", "is not paused", "is marked for removal", "active endpoint",
 	"Address already in use", // of the addresses of a network; of ports it is "address already in use"
 	"before attempting removal", "before removing",
+	"failed to remove root filesystem", // another command wrote a file into the container meanwhile; what is dead can be removed again
 }
 
 // beginAgain is how long Up and Down let the engine come to rest before another look.
