@@ -289,14 +289,17 @@ func ownImage(ts *testscript.TestScript, _ bool, _ []string) {
 	defer eng.Close()
 	ts.Check(eng.ImageTag(ctx, "stackctl-web:latest", ref))
 	ts.Setenv("IMAGE", ref)
-	ts.Defer(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if eng, err := connect(ctx); err == nil {
-			_, _ = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
-			_ = eng.Close()
-		}
-	})
+	ts.Defer(func() { forget(ref) })
+}
+
+// forget removes an image's name.
+func forget(ref string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if eng, err := connect(ctx); err == nil {
+		_, _ = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
+		_ = eng.Close()
+	}
 }
 
 // startRegistry is `registry REPOSITORY:TAG`: it runs a registry, pushes the web image there under that name, forgets it in
@@ -322,14 +325,7 @@ func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	_, err = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
 	ts.Check(err)
 	ts.Setenv("REGISTRY", host)
-	ts.Defer(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if eng, err := connect(ctx); err == nil {
-			_, _ = eng.ImageRemove(ctx, ref, image.RemoveOptions{})
-			_ = eng.Close()
-		}
-	})
+	ts.Defer(func() { forget(ref) })
 }
 
 // join passes one direction on, and its end.
