@@ -1,11 +1,11 @@
-// Package assets holds the embedded stack: its Compose file, nginx.conf, Dockerfile and web page, as a person would write them.
+// Package assets embeds the stack: its Compose file, nginx.conf, Dockerfile and web page.
 package assets
 
 import "embed"
 
-// FS holds compose.yaml, nginx.conf and Dockerfile at its root.
+// FS has compose.yaml, nginx.conf, users.acl, Dockerfile and the folder features at its root.
 //
-//go:embed compose.yaml nginx.conf Dockerfile
+//go:embed compose.yaml nginx.conf users.acl Dockerfile features
 var FS embed.FS
 
 // Page is the template of the web page that browsers get.

@@ -1,9 +1,9 @@
-// Command bench measures stackctl beside the raw Engine API and Compose, in turn in one run, and prints one table.
+// Command bench measures stackctl beside the raw Engine API and docker compose, in turn in one run, and writes docs/benchmarks.md.
 package main
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,97 +13,69 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
+
+	"stackctl.dev/stackctl/bench/changes"
+	"stackctl.dev/stackctl/bench/count"
+	"stackctl.dev/stackctl/bench/dash"
+	"stackctl.dev/stackctl/bench/report"
+	"stackctl.dev/stackctl/bench/rig"
+	"stackctl.dev/stackctl/bench/up"
 )
 
-func main() { os.Exit(start()) }
-
-func start() int {
+func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// names are the subjects, in the order of the document.
+var names = []string{"up", "changes", "count", "dash"}
+
 type options struct {
-	args     []string
-	runs     int
-	stackctl string
-	seed     string
+	rig      rig.Options
+	subjects []string // of names
 	out      string
-	only     *regexp.Regexp // the contenders to measure, beside stackctl; nil is all
-
-	dash        string // also, only or no
-	dashPart    string // the part of it to measure; empty is all
-	dashSeconds int
-	dashRate    int // lines a second
-	dashGrowth  bool
-
-	changes      string // also, only or no
-	nginx        string // root of an nginx that is newer than the host's; empty is none
-	count        string // also, only or no
-	countSeconds int    // of one measurement
-	countRounds  int
+	nginx    string // root of an nginx that is newer than the host's; empty is none
+	count    time.Duration
+	dash     dash.Options
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
-	o := options{args: args}
+	o := options{rig: rig.Options{Progress: errOut}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errOut)
-	flags.IntVar(&o.runs, "n", 5, "number of runs; without it the counter has 3")
-	flags.StringVar(&o.stackctl, "stackctl", "bin/stackctl", "the stripped `binary` to measure")
-	flags.StringVar(&o.seed, "seed-stack", cmp.Or(os.Getenv("SEED_STACK"), "../shared/bench/seed-stack"), "`folder` of the seed's stack")
-	flags.StringVar(&o.out, "o", "", "also write the table, with all that is needed to read it, to this Markdown `file`")
-	flags.StringVar(&o.dash, "dash", "also", "measure the dashboard: `also`, only or no")
-	flags.StringVar(&o.dashPart, "dash-part", "", "measure only one `part` of the dashboard: start, idle, flood, old or 50")
-	flags.IntVar(&o.dashSeconds, "dash-seconds", 60, "how long the dashboard is watched in each row")
-	flags.IntVar(&o.dashRate, "dash-rate", 50_000, "lines a second of the flood")
-	flags.BoolVar(&o.dashGrowth, "dash-growth", false, "also watch the idle dashboard for 10 minutes")
-	flags.StringVar(&o.changes, "changes", "also", "measure changes to a stack: `also`, only or no")
-	flags.StringVar(&o.nginx, "nginx", "", "also roll out behind the nginx of this `folder`, from 1.27.4 on, laid out as by scripts/host-programs")
-	flags.StringVar(&o.count, "count", "also", "measure the counter: `also`, only or no")
-	flags.IntVar(&o.countSeconds, "count-seconds", 3, "how long the counter is asked in one measurement")
-	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`")
+	flags.Usage = func() {
+		fmt.Fprintf(errOut, "usage: bench [flags] [%s]...; all without one\n", strings.Join(names, "|"))
+		flags.PrintDefaults()
+	}
+	flags.IntVar(&o.rig.Runs, "n", 5, "number of runs")
+	flags.StringVar(&o.rig.Binary, "stackctl", "bin/stackctl", "the stripped `binary` to measure")
+	flags.StringVar(&o.out, "o", "", "also write what was measured into this Markdown `file`; its other sections stay as they are")
+	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`; of the dashboard only parts that do (start, idle, flood, old log, 50 containers)")
+	flags.StringVar(&o.nginx, "nginx", "", "changes: also roll out behind the nginx of this `folder`, from 1.27.4 on, laid out as by scripts/host-programs")
+	flags.DurationVar(&o.count, "count-period", 3*time.Second, "count: how long one measurement lasts, in whole seconds")
+	flags.DurationVar(&o.dash.Period, "dash-period", time.Minute, "dash: how long the dashboard is watched in each row")
+	flags.BoolVar(&o.dash.Growth, "dash-growth", false, "dash: also watch it idle for 10 minutes")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if flags.NArg() > 0 || o.runs < 1 {
-		return o, fmt.Errorf("checking arguments %q: give flags only, and -n of at least 1", args)
+	o.subjects = flags.Args()
+	if len(o.subjects) == 0 {
+		o.subjects = names
 	}
-	if err := o.checkParts(); err != nil {
-		return o, err
+	unknown := func(name string) bool { return !slices.Contains(names, name) }
+	if slices.ContainsFunc(o.subjects, unknown) || o.rig.Runs < 1 || o.count < time.Second || o.dash.Period < time.Second {
+		return o, fmt.Errorf("checking arguments %q: subjects are %s, -n is at least 1, periods at least 1s", args, strings.Join(names, ", "))
 	}
-	o.countRounds = 3
-	flags.Visit(func(f *flag.Flag) {
-		if f.Name == "n" {
-			o.countRounds = o.runs
-		}
-	})
 	if *only == "" {
 		return o, nil
 	}
 	var err error
-	if o.only, err = regexp.Compile("(?i)" + *only); err != nil {
+	if o.rig.Only, err = regexp.Compile("(?i)" + *only); err != nil {
 		return o, fmt.Errorf("reading -only: %w", err)
 	}
 	return o, nil
-}
-
-// checkParts checks the flags about the parts that can be left out.
-func (o options) checkParts() error {
-	parts := []string{"also", "only", "no"}
-	if !slices.Contains(parts, o.dash) || o.dashSeconds < 1 || o.dashRate < 1 {
-		return fmt.Errorf("checking arguments %q: -dash is also, only or no; -dash-seconds and -dash-rate are at least 1", o.args)
-	}
-	if !slices.Contains(parts, o.count) || o.countSeconds < 1 {
-		return fmt.Errorf("checking arguments %q: -count is also, only or no; -count-seconds is at least 1", o.args)
-	}
-	if !slices.Contains(parts, o.changes) {
-		return fmt.Errorf("checking arguments %q: -changes is also, only or no", o.args)
-	}
-	if strings.Count(o.dash+o.count+o.changes, "only") > 1 {
-		return fmt.Errorf("checking arguments %q: one of -dash, -changes and -count can be only", o.args)
-	}
-	return nil
 }
 
 // run is the program as a function of its context, arguments and streams. It returns the exit code.
@@ -113,20 +85,63 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "bench:", err)
 		return 2
 	}
-	report, err := measureAll(ctx, o, errOut)
+	err = measureAll(ctx, o, func(s report.Section) error {
+		fmt.Fprintln(out, s.Text(args))
+		if o.out == "" {
+			return nil
+		}
+		return report.Write(o.out, args, s)
+	})
 	if ctx.Err() != nil {
 		fmt.Fprintln(errOut, "bench: interrupted; everything that it started is removed")
 		return 130
-	}
-	if err == nil {
-		fmt.Fprint(out, report.text())
-		if o.out != "" {
-			err = report.write(o.out)
-		}
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "bench:", strings.TrimSpace(err.Error()))
 		return 1
 	}
 	return 0
+}
+
+// measureAll measures one subject after the other, and hands on each section at once: a subject that fails takes none of the others
+// with it.
+func measureAll(ctx context.Context, o options, handOn func(report.Section) error) error {
+	if slices.Contains(o.subjects, "count") {
+		if err := count.Check(); err != nil {
+			return err
+		}
+	}
+	r, err := rig.Open(ctx, o.rig)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+	var errs []error
+	for _, name := range o.subjects {
+		section, err := measure(ctx, r, o, name)
+		r.Clear(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			err = handOn(section)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("measuring %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func measure(ctx context.Context, r *rig.Rig, o options, name string) (report.Section, error) {
+	switch name {
+	case "up":
+		return up.Measure(ctx, r)
+	case "changes":
+		return changes.Measure(ctx, r, o.nginx)
+	case "count":
+		return count.Measure(ctx, r, o.count)
+	default:
+		return dash.Measure(ctx, r, o.dash)
+	}
 }

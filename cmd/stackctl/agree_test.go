@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"stackctl.dev/stackctl/internal/terminal"
 )
 
 // TestAgree runs each command that destroys data with each way in which somebody, or nobody, agrees, and looks at what the engine is
@@ -77,7 +79,7 @@ func TestAgree(t *testing.T) {
 					}))
 					defer server.Close()
 					var told bytes.Buffer
-					code := run(t.Context(), &streams{In: input(t, c.pipe, c.answer), Out: io.Discard, Err: &told},
+					code := run(t.Context(), &terminal.Streams{In: input(t, c.pipe, c.answer), Out: io.Discard, Err: &told},
 						append([]string{"-H", "tcp://" + server.Listener.Addr().String(), "-p", "p"}, args...))
 					if code != want || (removals.Load() > 0) != (want == exitOK) {
 						t.Errorf("%v: exit code %d, want %d; %d removals\n%s", args, code, want, removals.Load(), told.String())

@@ -64,7 +64,7 @@ func sequence(from, to int) []byte {
 // reads it is slow, and though the log is rotated or is not kept at all.
 func TestAttachedOutput(t *testing.T) {
 	needEngine(t)
-	project := "sctest-attached-output"
+	project := ownProject("attached-output")
 	t.Cleanup(func() { cleanUp(t, project) })
 	file := busyboxServices(t,
 		"many: {command: [seq, '1', '300000'], logging: {driver: json-file, options: {max-size: 10k}}}",
@@ -128,7 +128,7 @@ func TestAttachedEnds(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
-			project := fmt.Sprintf("sctest-attached-ends-%d", i)
+			project := ownProject(fmt.Sprintf("attached-ends-%d", i))
 			t.Cleanup(func() { cleanUp(t, project) })
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
@@ -138,7 +138,7 @@ func TestAttachedEnds(t *testing.T) {
 				t.Errorf("exit code %d, want %d\n%s", code, c.code, output)
 			}
 			var running []string
-			for _, container := range observe(t, project).Containers {
+			for _, container := range look(t, project).Containers {
 				if container.Running() {
 					running = append(running, container.Service)
 				}

@@ -20,7 +20,7 @@ func TestAttachedUp(t *testing.T) {
 	image := hostRedis(t)
 	for signal, interrupts := range map[string]int{"SIGTERM": 1, "SIGCONT": 2} { // SIGCONT ends nothing
 		t.Run(signal, func(t *testing.T) {
-			project := "sctest-attached-" + strings.ToLower(signal)
+			project := ownProject("attached-" + signal)
 			t.Cleanup(func() { cleanUp(t, project) })
 			file := filepath.Join(t.TempDir(), "compose.yaml")
 			text := "services: {one: {image: '" + image + "', entrypoint: [redis-server], command: [--save, ''], stop_signal: " + signal + ", stop_grace_period: 5m}}\n"
@@ -43,13 +43,13 @@ func TestAttachedUp(t *testing.T) {
 				messages.await(t, "press Ctrl-C again to kill")
 			}
 			_ = up.Wait() // the exit code says it
-			if code := up.ProcessState.ExitCode(); code != exitSignalled+int(syscall.SIGINT) {
+			if code := up.ProcessState.ExitCode(); code != 128+int(syscall.SIGINT) {
 				t.Errorf("exit code %d\n%s", code, messages.text())
 			}
 			if signal == "SIGTERM" && !strings.Contains(out.text(), "ready to exit, bye bye") {
 				t.Errorf("the last lines are missing:\n%s", out.text())
 			}
-			if containers := observe(t, project).Containers; len(containers) != 1 || containers[0].State != "exited" {
+			if containers := look(t, project).Containers; len(containers) != 1 || containers[0].State != "exited" {
 				t.Errorf("containers %+v", containers)
 			}
 		})

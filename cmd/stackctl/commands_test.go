@@ -10,22 +10,24 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/terminal"
 )
 
 // engineOf is an engine with one running container, whose answers have the text wherever an engine may have foreign text. It changes
 // nothing: it refuses, with the text.
 func engineOf(text string) http.Handler {
 	labels := map[string]string{
-		orchestrate.LabelProject: "p", orchestrate.LabelService: text, orchestrate.LabelOneOff: "False", orchestrate.LabelContainerNumber: "1",
-		orchestrate.LabelConfigFiles: text, orchestrate.LabelDependsOn: text, orchestrate.LabelFields: text, orchestrate.LabelReady: text,
-		orchestrate.LabelStorePort: text, orchestrate.LabelTunnel: text, orchestrate.LabelVolume: text, orchestrate.LabelNetwork: text, text: text,
+		label.Project: "p", label.Service: text, label.OneOff: "False", label.ContainerNumber: "1",
+		label.ConfigFiles: text, label.DependsOn: text, label.Fields: text, label.Ready: text,
+		label.StorePort: text, label.Tunnel: text, label.Volume: text, label.Network: text, text: text,
 	}
-	history := map[string]string{orchestrate.LabelKept: "p", orchestrate.LabelHistory: `[{"command":` + quoted(text) + `,"verb":` + quoted(text) + `,"change":` + quoted(text) + `,"error":` + quoted(text) + `}]`}
+	history := map[string]string{label.Kept: "p", label.History: `[{"command":` + quoted(text) + `,"verb":` + quoted(text) + `,"change":` + quoted(text) + `,"error":` + quoted(text) + `}]`}
 	summary := map[string]any{
 		"Id": "c1", "Names": []string{"/" + text}, "Image": text, "ImageID": text, "Command": text, "State": "running", "Status": text, "Labels": labels,
 		"Ports": []any{map[string]any{"IP": text, "PrivatePort": 80, "PublicPort": 80, "Type": text}}, "NetworkSettings": map[string]any{"Networks": map[string]any{text: map[string]any{}}},
 	}
+	history[label.Settings] = `{"with":["maintenance"],"variables":{"STACKCTL_MAINTENANCE_MESSAGE":` + quoted(text) + `}}`
 	kept := map[string]any{"Id": "h1", "Names": []string{"/" + text}, "State": "created", "Labels": history}
 	answers := []struct {
 		path   *regexp.Regexp
@@ -76,7 +78,7 @@ func quoted(text string) string {
 func commandArgs(text string) map[string][]string {
 	return map[string][]string{
 		"exec": {text, text}, "run": {text, text}, "port": {text, "80"}, "get": {text}, "del": {text}, "keys": {text}, "scale": {"web=2", "--wait-timeout", "1s"},
-		"top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"},
+		"features": {}, "rotate": {}, "cert": {}, "cert root": {}, "cert trust": {}, "maintenance": {}, "maintenance on": {"--message", "x"}, "maintenance off": {}, "top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"},
 		"redis": {"GET", text}, "down": {"-y"}, "rollback": {text}, "rollout": {"--wait-timeout", "1s", text}, "logs": {}, "dash": {"--once"}, "lookup": {text},
 		"up": {"-d", "--wait-timeout", "1s"}, "create": {}, "plan": {}, "ps": {"-a"}, "ls": {"-a"}, "images": {}, "history": {}, "config": {}, "doctor": {}, "version": {},
 		"start": {}, "stop": {}, "restart": {}, "kill": {}, "pause": {}, "unpause": {}, "rm": {"-f"}, "pull": {}, "build": {}, "tunnel": {text},
@@ -86,7 +88,7 @@ func commandArgs(text string) map[string][]string {
 
 // commandSkips say why a command is not run.
 var commandSkips = map[string]string{
-	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "demo": "runs until Ctrl-C, with an engine of its own",
+	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "certs": "the certs tier: as serve", "waf": "the firewall's tier: as serve", "demo": "runs until Ctrl-C, with an engine of its own",
 	"completion": "prints a script of cobra's", "help": "prints our own text", "man": "prints our own text",
 }
 
@@ -109,5 +111,5 @@ func eachCommand(t *testing.T, text string, try func(cmd *cobra.Command, path, a
 		}
 		try(cmd, path[:len(path):len(path)], args)
 	}
-	visit(newRoot(&streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}), nil)
+	visit(newRoot(&terminal.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, 0), nil)
 }

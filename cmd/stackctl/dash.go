@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -15,8 +13,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/cli"
+	"stackctl.dev/stackctl/internal/dash"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/progress"
+	"stackctl.dev/stackctl/internal/project"
+	"stackctl.dev/stackctl/internal/terminal"
 	"stackctl.dev/stackctl/internal/tui"
-	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
@@ -40,7 +43,7 @@ func newDashCmd(a *app) *cobra.Command {
 			"It needs no Compose file to watch; to start or scale your own stack, give its file with --file.\n" +
 			"--once prints one frame, or its data, for scripts.",
 		Example: "stackctl dash\nstackctl dash --read-only\nstackctl dash --once --format json | jq .visits.count\nstackctl dash --once --size 120x40",
-		Args:    usage(cobra.NoArgs),
+		Args:    cli.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -58,26 +61,22 @@ func newDashCmd(a *app) *cobra.Command {
 
 // addFlags adds the flags of everything that opens the dashboard.
 func (o *dashOptions) addFlags(cmd *cobra.Command) {
+	o.format, o.focus, o.background = "text", "services", "auto"
 	flags := cmd.Flags()
-	flags.BoolVar(&o.once, "once", false, "print one settled frame and exit")
-	flags.StringVar(&o.format, "format", "text", "with --once: text or json")
+	flags.BoolVar(&o.once, "once", false, "print one complete frame and exit")
+	cli.AddChoice(cmd, &o.format, "format", "with --once: text or json", "text", "json")
 	flags.StringVar(&o.size, "size", "", "with --once: WIDTHxHEIGHT in cells (default: the terminal's, else 120x40)")
-	flags.StringVar(&o.focus, "focus", "services", "pane that has the focus first: visits, services, logs or redis")
+	cli.AddChoice(cmd, &o.focus, "focus", "pane that has the focus first: visits, services, logs or redis", tui.Names()...)
 	flags.BoolVar(&o.zoom, "zoom", false, "give that pane the whole screen")
-	flags.BoolVar(&o.readOnly, "read-only", false, "take away everything that changes the stack or its data")
+	flags.BoolVar(&o.readOnly, "read-only", false, "disable everything that changes the stack or its data")
 	flags.StringVar(&o.themeFile, "theme", os.Getenv("STACKCTL_THEME"), "file of colours; --print-theme prints the built-in one")
-	flags.StringVar(&o.background, "background", "auto", "the terminal's background: auto, dark or light")
-	flags.BoolVar(&o.printTheme, "print-theme", false, "print the built-in colours, as a beginning for a file of one's own")
-	_ = cmd.RegisterFlagCompletionFunc("focus", cobra.FixedCompletions(layout.Names[:], cobra.ShellCompDirectiveNoFileComp))
-	_ = cmd.RegisterFlagCompletionFunc("background", cobra.FixedCompletions([]string{"auto", "dark", "light"}, cobra.ShellCompDirectiveNoFileComp))
+	cli.AddChoice(cmd, &o.background, "background", "the terminal's background: auto, dark or light", "auto", "dark", "light")
+	flags.BoolVar(&o.printTheme, "print-theme", false, "print the built-in colours, to start your own file from")
 }
 
 func (o *dashOptions) check() error {
-	_, _, sizeErr := o.cells(80, 24)
-	return errors.Join(
-		oneOf("format", o.format, "text", "json"), oneOf("focus", o.focus, layout.Names[:]...),
-		oneOf("background", o.background, "auto", "dark", "light"), sizeErr,
-	)
+	_, _, err := o.cells(80, 24)
+	return err
 }
 
 // cells reads --size; without it the size is the given one.
@@ -89,7 +88,7 @@ func (o *dashOptions) cells(width, height int) (int, int, error) {
 	width, errW := strconv.Atoi(w)
 	height, errH := strconv.Atoi(h)
 	if !ok || errW != nil || errH != nil || width < 1 || height < 1 || width > 1000 || height > 1000 {
-		return 0, 0, usageError{fmt.Errorf("checking --size %q: use WIDTHxHEIGHT such as 120x40, each from 1 to 1000", o.size)}
+		return 0, 0, cli.Wrong("checking --size %q: use WIDTHxHEIGHT such as 120x40, each from 1 to 1000", o.size)
 	}
 	return width, height, nil
 }
@@ -98,14 +97,9 @@ func (o *dashOptions) cells(width, height int) (int, int, error) {
 func (o *dashOptions) options() (tui.Options, error) {
 	themes, err := theme.Load(o.themeFile)
 	if err != nil {
-		return tui.Options{}, usageError{err}
+		return tui.Options{}, cli.Wrong("%w", err)
 	}
-	options := tui.Options{Zoom: o.zoom, Themes: themes}
-	for p, name := range layout.Names {
-		if name == o.focus {
-			options.Focus = layout.Pane(p)
-		}
-	}
+	options := tui.Options{Focus: o.focus, Zoom: o.zoom, Themes: themes}
 	if o.background != "auto" {
 		light := o.background == "light"
 		options.Light = &light
@@ -119,18 +113,23 @@ const maxRemarks = 100
 func (a *app) dash(ctx context.Context, o *dashOptions) error {
 	remarks := make(chan string, maxRemarks)
 	if !o.once { // one frame leaves standard error to them
-		a.remarks = remarks
+		a.Remarks = remarks
 	}
-	project, err := a.projectName(ctx)
+	name, err := a.ProjectName(ctx)
 	if err != nil {
 		return err
 	}
-	l := newLive(a, project)
-	defer l.close()
-	src := l.sources()
+	live := dash.New(dash.Options{
+		Project: name, Target: a.Target, History: cli.HistoryFile(),
+		On: func(eng *engine.Engine) *project.Project {
+			return a.Muted().On(eng, name, progress.Quiet.Renderer(nil))
+		},
+	})
+	defer live.Close()
+	src := live.Sources()
 	src.Warnings = remarks
 	if !o.readOnly {
-		src.Operator = &operator{a: a.muted(), live: l}
+		src.Operator = live.Operator()
 	}
 	return a.show(ctx, o, src)
 }
@@ -144,24 +143,24 @@ func (a *app) show(ctx context.Context, o *dashOptions, src tui.Sources) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(longLived)
+	cli.LongLived()
 	debug.SetMemoryLimit(dashboardMemory)
 	if o.once {
 		return a.showOnce(ctx, o, options, src)
 	}
-	if !isTerminal(a.In) || !isTerminal(a.Out) {
-		return usageError{errors.New("opening the dashboard: standard input and output are no terminal; use --once for a frame or its data")}
+	if !a.Interactive() {
+		return cli.Wrong("opening the dashboard: standard input and output are no terminal; use --once for a frame or its data")
 	}
 	// When the terminal goes away there is nobody left to show anything to.
-	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
+	ctx, stop := terminal.UntilSignal(ctx, syscall.SIGHUP)
 	defer stop()
-	return causeOf(ctx, tui.Run(ctx, tui.Terminal{In: a.In, Out: raw(a.Out)}, src, options))
+	return terminal.CauseOf(ctx, tui.Run(ctx, tui.Terminal{In: a.In, Out: terminal.Raw(a.Out)}, src, options))
 }
 
 func (a *app) showOnce(ctx context.Context, o *dashOptions, options tui.Options, src tui.Sources) error {
 	width, height := 120, 40
-	if isTerminal(a.Out) {
-		width, height = size(a.Out)
+	if terminal.Is(a.Out) {
+		width, height = terminal.Size(a.Out)
 	}
 	width, height, err := o.cells(width, height)
 	if err != nil {
@@ -172,24 +171,11 @@ func (a *app) showOnce(ctx context.Context, o *dashOptions, options tui.Options,
 		return err
 	}
 	if o.format == "json" {
-		return newJSON(a.Out).Encode(data)
+		return terminal.JSON(a.Out).Encode(data)
 	}
-	if !isTerminal(a.Out) {
+	if !terminal.Is(a.Out) {
 		frame = ansi.Strip(frame)
 	}
-	_, err = fmt.Fprintln(colorprofile.NewWriter(raw(a.Out), os.Environ()), frame)
+	_, err = fmt.Fprintln(colorprofile.NewWriter(terminal.Raw(a.Out), os.Environ()), frame)
 	return err
-}
-
-// historyFile is where the Redis console keeps its history; "" where there is no place for it.
-func historyFile() string {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return ""
-		}
-		dir = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(dir, "stackctl", "redis_history")
 }

@@ -113,7 +113,7 @@ func stackUp(t *testing.T) (project, port string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	project = "sctest-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	project = ownProject(t.Name())
 	t.Cleanup(func() { cleanUp(t, project) })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -217,7 +217,7 @@ func TestDashLeavesTheTerminalAsItWas(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := dashboardIn(t, "sctest-no-such-project", "1", 120, 40, "")
+			m := dashboardIn(t, ownProject("no-such-project"), "1", 120, 40, "")
 			m.await("2 services")
 			if modes := m.modes(); !strings.HasPrefix(modes, "1 ") {
 				t.Fatalf("the dashboard is not on the alternate screen: %s", modes)

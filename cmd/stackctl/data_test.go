@@ -15,7 +15,7 @@ import (
 // data is there in the new ones, whether they come of `up` or of `rollback`, and only what is told to removes it.
 func TestDataIsKept(t *testing.T) {
 	needEngine(t)
-	const project = "sctest-data"
+	project := ownProject("data")
 	t.Cleanup(func() {
 		cleanUp(t, project)
 		removeImages(t, project+"-image", project+"-file")
@@ -57,7 +57,7 @@ services:
 		run("exec", "-T", service, "redis-cli", "set", "k", "v")
 		run("exec", "-T", service, "redis-cli", "save")
 	}
-	before := observe(t, project).VolumeNames()
+	before := look(t, project).VolumeNames()
 	compose("two")
 	run("up", "-d")
 	kept("v")
@@ -68,19 +68,19 @@ services:
 	kept("v")
 	run("up", "-d", "--force-recreate")
 	kept("v")
-	if after := observe(t, project).VolumeNames(); strings.Join(after, " ") != strings.Join(before, " ") || len(after) == 0 {
+	if after := look(t, project).VolumeNames(); strings.Join(after, " ") != strings.Join(before, " ") || len(after) == 0 {
 		t.Errorf("the volumes were %v, and are %v", before, after)
 	}
 	run("up", "-d", "-V", "--force-recreate")
 	kept("")
-	renewed := observe(t, project).VolumeNames()
+	renewed := look(t, project).VolumeNames()
 	run("down")
 	if left := remaining(t, append(before, renewed...)); len(left) != len(before)+len(renewed) {
 		t.Errorf("of %v and %v, down has left %v", before, renewed, left)
 	}
 	run("up", "-d")
 	run("up", "-d", "--force-recreate")
-	last := observe(t, project).VolumeNames()
+	last := look(t, project).VolumeNames()
 	if out := run("down", "-v", "-y", "--rmi", "local"); !strings.Contains(out, "remove image "+project+"-file") {
 		t.Errorf("down has removed no image:\n%s", out)
 	}

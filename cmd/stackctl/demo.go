@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"os/exec"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"stackctl.dev/stackctl/assets"
+	"stackctl.dev/stackctl/internal/cli"
+	"stackctl.dev/stackctl/internal/dash"
 	"stackctl.dev/stackctl/internal/demo"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
+	"stackctl.dev/stackctl/internal/orchestrate/watch"
+	"stackctl.dev/stackctl/internal/project"
+	"stackctl.dev/stackctl/internal/tui"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
@@ -30,7 +36,7 @@ func newDemoCmd(a *app) *cobra.Command {
 		Long: "Run the real web tier, a Redis in memory and a proxy in this one process, as a demonstration: no Docker, and nothing is kept.\n" +
 			"It serves until Ctrl-C. --dash opens the dashboard on it.",
 		Example: "stackctl demo\nstackctl demo --dash --load 50\nstackctl demo --port 0",
-		Args:    usage(cobra.NoArgs),
+		Args:    cli.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -43,20 +49,20 @@ func newDemoCmd(a *app) *cobra.Command {
 	flags.BoolVar(&o.dash, "dash", false, "open the dashboard on it")
 	flags.IntVar(&o.port, "port", 5002, "port on 127.0.0.1; 0 takes a free one")
 	flags.IntVar(&o.replicas, "replicas", 2, fmt.Sprintf("replicas of the web tier, 1 to %d", demo.MaxReplicas))
-	flags.IntVar(&o.load, "load", 0, fmt.Sprintf("make so many requests a second to itself, 1 to %d", demo.MaxLoad))
+	flags.IntVar(&o.load, "load", 0, fmt.Sprintf("send itself this many requests a second, 1 to %d", demo.MaxLoad))
 	return cmd
 }
 
 func (o *demoOptions) check() error {
 	var errs []error
 	if o.port < 0 || o.port > 65535 {
-		errs = append(errs, usageError{fmt.Errorf("checking --port %d: use 0 to 65535", o.port)})
+		errs = append(errs, cli.Wrong("checking --port %d: use 0 to 65535", o.port))
 	}
 	if o.replicas < 1 || o.replicas > demo.MaxReplicas {
-		errs = append(errs, usageError{fmt.Errorf("checking --replicas %d: use 1 to %d", o.replicas, demo.MaxReplicas)})
+		errs = append(errs, cli.Wrong("checking --replicas %d: use 1 to %d", o.replicas, demo.MaxReplicas))
 	}
 	if o.load < 0 || o.load > demo.MaxLoad {
-		errs = append(errs, usageError{fmt.Errorf("checking --load %d: use 1 to %d, or leave it out", o.load, demo.MaxLoad)})
+		errs = append(errs, cli.Wrong("checking --load %d: use 1 to %d, or leave it out", o.load, demo.MaxLoad))
 	}
 	return errors.Join(append(errs, o.dashOptions.check())...)
 }
@@ -67,7 +73,7 @@ func (a *app) demo(ctx context.Context, o *demoOptions) error {
 		_, err := a.Out.Write(theme.Builtin())
 		return err
 	}
-	debug.SetGCPercent(longLived)
+	cli.LongLived()
 	d, err := demo.Start(ctx, demo.Options{Port: o.port, Replicas: o.replicas, Page: assets.Page})
 	if err != nil {
 		return err
@@ -87,4 +93,25 @@ func (a *app) demo(ctx context.Context, o *demoOptions) error {
 	fmt.Fprintln(a.Out, d.URL())
 	<-ctx.Done()
 	return nil
+}
+
+// demoOperator is for the demonstration.
+type demoOperator struct{ dash.Verbs }
+
+var _ tui.Operator = demoOperator{}
+
+// Shell says that there is none.
+func (demoOperator) Shell(_ context.Context, c watch.Container) (*exec.Cmd, error) {
+	return nil, fmt.Errorf("opening a shell in %q: it is a part of this process, and no container", c.Name)
+}
+
+// demoDash opens the dashboard on a demonstration. The console's history stays in memory: nothing is kept.
+func (a *app) demoDash(ctx context.Context, o *dashOptions, d *demo.Stack) error {
+	src := tui.Sources{Project: demo.Project, Watch: d.Watch, Logs: d.Logs, Redis: d.Dial, Details: d.Details, Open: dash.OpenURL}
+	if !o.readOnly {
+		src.Operator = demoOperator{dash.Verbs{On: func(_ context.Context, sink report.Sink) (*project.Project, error) {
+			return d.Project(sink), nil
+		}}}
+	}
+	return a.show(ctx, o, src)
 }

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -35,6 +36,7 @@ const visitors = 48
 type exactStack struct {
 	t             *testing.T
 	project, port string
+	tlsPort       string // "" without TLS
 	files         []string
 }
 
@@ -43,8 +45,24 @@ type exactStack struct {
 // file for what happened.
 func TestCountsExactlyUnderKills(t *testing.T) {
 	needEngine(t)
+	countUnderKills(t, startExact(t, ownProject("exact-kills")))
+}
+
+// TestCountsExactlyWithEverything does so through all features: TLS, the firewall and the limits.
+func TestCountsExactlyWithEverything(t *testing.T) {
+	needEngine(t)
+	tlsPort, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("STACKCTL_TLS_PORT", tlsPort)
+	s := startExact(t, ownProject("exact-all"), "limits", "tls", "waf")
+	s.tlsPort = tlsPort
+	countUnderKills(t, s)
+}
+
+func countUnderKills(t *testing.T, s *exactStack) {
 	length := exactFor(t)
-	s := startExact(t, "sctest-exact-kills")
 	seed := rand.Uint64()
 	if text := os.Getenv("STACKCTL_EXACT_SEED"); text != "" {
 		var err error
@@ -55,6 +73,9 @@ func TestCountsExactlyUnderKills(t *testing.T) {
 	t.Logf("seed %d", seed)
 	k := s.newKiller(seed)
 	clients := newHTTPCounters(s.port)
+	if s.tlsPort != "" {
+		clients.addr, clients.tls = "127.0.0.1:"+s.tlsPort, true
+	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
@@ -85,7 +106,7 @@ func TestCountsExactlyUnderKills(t *testing.T) {
 // TestResetUnderLoad resets the counter while clients count: each time the numbers begin at 1 again, and none is lost or given twice.
 func TestResetUnderLoad(t *testing.T) {
 	needEngine(t)
-	s := startExact(t, "sctest-exact-reset")
+	s := startExact(t, ownProject("exact-reset"))
 	clients := newHTTPCounters(s.port)
 	var history *visitstest.History
 	var running sync.WaitGroup
@@ -132,7 +153,7 @@ func exactFor(t *testing.T) time.Duration {
 }
 
 // startExact brings the stack up, and down at the end of the test.
-func startExact(t *testing.T, project string) *exactStack {
+func startExact(t *testing.T, project string, with ...string) *exactStack {
 	port, err := freePort()
 	if err != nil {
 		t.Fatal(err)
@@ -142,10 +163,14 @@ func startExact(t *testing.T, project string) *exactStack {
 		t.Fatal(err)
 	}
 	replicas := filepath.Join(dir, "replicas.yaml")
-	if err := os.WriteFile(replicas, []byte("services: {web: {deploy: {replicas: 3}}}\n"), 0o644); err != nil {
+	text := "services: {web: {deploy: {replicas: 3}}}\n"
+	if len(with) > 0 {
+		text += "x-stackctl: {with: [" + strings.Join(with, ", ") + "]}\n"
+	}
+	if err := os.WriteFile(replicas, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s := &exactStack{t, project, port, []string{"-f", filepath.Join(dir, "compose.yaml"), "-f", replicas}}
+	s := &exactStack{t: t, project: project, port: port, files: []string{"-f", filepath.Join(dir, "compose.yaml"), "-f", replicas}}
 	t.Cleanup(func() { cleanUp(t, project) })
 	s.stackctl("up", "-d")
 	return s
@@ -228,7 +253,11 @@ func (s *exactStack) newKiller(seed uint64) *killer {
 	}
 	s.t.Cleanup(func() { _ = eng.Close() })
 	k := &killer{t: s.t, project: s.project, eng: eng, random: rand.New(rand.NewPCG(seed, 0)), kills: map[string]int{}, viaEngine: map[string]bool{}}
-	for _, name := range []string{"web-1", "web-2", "web-3", "redis-1", "nginx-1"} {
+	tiers := []string{"web-1", "web-2", "web-3", "redis-1", "nginx-1"}
+	if s.tlsPort != "" {
+		tiers = append(tiers, "waf-1", "tls-1")
+	}
+	for _, name := range tiers {
 		k.names = append(k.names, s.project+"-"+name)
 		k.viaEngine[s.project+"-"+name] = k.random.IntN(2) == 0
 	}
@@ -304,6 +333,7 @@ func (k *killer) start(name string) {
 // connection breaks before the reply: such a visit may be counted twice, and no counter could help it.
 type httpCounters struct {
 	addr    string
+	tls     bool
 	idle    chan *httpConn
 	mu      sync.Mutex
 	answers map[string]int
@@ -346,6 +376,9 @@ func (h *httpCounters) get(ctx context.Context) (*httpConn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", h.addr)
 	if err != nil {
 		return nil, err
+	}
+	if h.tls {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it counts
 	}
 	return &httpConn{conn, bufio.NewReader(conn)}, nil
 }

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
 )
 
 // faults are what can happen to one call to the engine.
@@ -117,7 +117,7 @@ func (e *faultyEngine) command(ctx context.Context, project, port, hostEngine st
 // state is what a project consists of, without what differs from run to run.
 func state(t *testing.T, project string) string {
 	t.Helper()
-	observed := observe(t, project)
+	observed := look(t, project)
 	var lines []string
 	for _, c := range observed.Containers {
 		lines = append(lines, fmt.Sprintf("container %s %d %s %s %s", c.Name, c.Number, c.State, c.ImageID, c.Hash))
@@ -152,7 +152,7 @@ func TestFaultsOfTheEngine(t *testing.T) {
 		{"rollback", [][]string{{"up"}, {"rollout", "web", "--env", "LOG_LEVEL=warn"}}, []string{"rollback", "web", "--to", "1"}},
 	} {
 		t.Run(operation.name, func(t *testing.T) {
-			f := &faultRun{t: t, engine: newFaultyEngine(t), project: "sctest-faults-" + strings.ReplaceAll(operation.name, " ", "-"), command: operation.command}
+			f := &faultRun{t: t, engine: newFaultyEngine(t), project: ownProject("faults-" + operation.name), command: operation.command}
 			port, err := freePort()
 			if err != nil {
 				t.Fatal(err)
@@ -209,7 +209,7 @@ func (f *faultRun) prepare(before [][]string) {
 		ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 		out, err := f.engine.command(ctx, f.project, f.port, cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"), args...).CombinedOutput()
 		cancel()
-		if err != nil && strings.Contains(string(out), orchestrate.ErrMiscounted.Error()) {
+		if err != nil && strings.Contains(string(out), apply.ErrMiscounted.Error()) {
 			f.t.Logf("the network stays: %s", out) // the same one is used again
 		} else if err != nil {
 			f.t.Fatalf("%v: %v\n%s", args, err, out)

@@ -33,7 +33,7 @@ func composeCommand(t *testing.T) []string {
 func TestHandOver(t *testing.T) {
 	needEngine(t)
 	command := composeCommand(t)
-	const project = "sctest-handover"
+	project := ownProject("handover")
 	t.Cleanup(func() { cleanUp(t, project) })
 	dir := t.TempDir()
 	file := filepath.Join(dir, "compose.yaml")
@@ -81,7 +81,7 @@ networks: {back: {}}
 // ids lists the project's containers.
 func ids(t *testing.T, project string) []string {
 	t.Helper()
-	observed := observe(t, project)
+	observed := look(t, project)
 	var found []string
 	for _, c := range observed.Containers {
 		found = append(found, c.ID)

@@ -18,6 +18,9 @@ import (
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v4"
 	"golang.org/x/sync/errgroup"
+
+	"stackctl.dev/stackctl/internal/cli"
+	"stackctl.dev/stackctl/internal/terminal"
 )
 
 // hostile has of each kind of rune that a terminal obeys, or that is not seen, and a line of its own.
@@ -73,7 +76,7 @@ func TestHostileConfig(t *testing.T) {
 		"yaml": yaml.Unmarshal,
 	} {
 		var out, told bytes.Buffer
-		if code := run(t.Context(), &streams{In: strings.NewReader(""), Out: &out, Err: &told}, []string{"-f", file, "config", "--format", format}); code != exitOK {
+		if code := run(t.Context(), &terminal.Streams{In: strings.NewReader(""), Out: &out, Err: &told}, []string{"-f", file, "config", "--format", format}); code != exitOK {
 			t.Fatalf("%s: %d %s", format, code, told.String())
 		}
 		var got struct {
@@ -100,7 +103,7 @@ func TestErrorText(t *testing.T) {
 		"both: one\\x0aforged\ntwo!": fmt.Errorf("both: %w!", several),
 		`x: a\x0ab, c`:               fmt.Errorf("x: %w, %w", errors.New("a\nb"), errors.New("c")),
 	} {
-		if got := errorText(err); got != want {
+		if got := cli.ErrorText(err); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -111,7 +114,7 @@ func tryHostile(t *testing.T, args []string, asJSON bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	var out, told bytes.Buffer
-	run(ctx, &streams{In: strings.NewReader("y\n"), Out: &out, Err: &told}, args)
+	run(ctx, &terminal.Streams{In: strings.NewReader("y\n"), Out: &out, Err: &told}, args)
 	for stream, text := range map[string]string{"output": out.String(), "error": told.String()} {
 		if at := obeyed.FindStringIndex(text); at != nil {
 			t.Errorf("%q: the %s has %q:\n%q", args, stream, text[at[0]:at[1]], text[max(0, at[0]-200):min(len(text), at[1]+100)])

@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // phases are moments of an `up`, each told by the first event that says so.
@@ -44,15 +44,15 @@ func TestInterruptedUp(t *testing.T) {
 	for _, how := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
 		for i, phase := range phases {
 			t.Run(fmt.Sprintf("%s %s", how, phase.name), func(t *testing.T) {
-				project := fmt.Sprintf("sctest-interrupt-%d-%d", how, i)
+				project := ownProject(fmt.Sprintf("interrupt-%d-%d", how, i))
 				port, err := freePort()
 				if err != nil {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { cleanUp(t, project) })
 				code := interruptAt(t, project, port, how, phase.kind, phase.verb, append([]string{"up"}, phase.args...)...)
-				if how == syscall.SIGINT && code != exitSignalled+int(syscall.SIGINT) {
-					t.Errorf("exit code %d, want %d", code, exitSignalled+int(syscall.SIGINT))
+				if how == syscall.SIGINT && code != 128+int(syscall.SIGINT) {
+					t.Errorf("exit code %d, want %d", code, 128+int(syscall.SIGINT))
 				}
 				converges(t, project, port)
 			})
@@ -111,7 +111,7 @@ func TestUpAfterKilledDown(t *testing.T) {
 	needEngine(t)
 	for i, phase := range []struct{ kind, verb string }{{"started", "stop container"}, {"done", "stop container"}, {"done", "remove container"}} {
 		t.Run(phase.kind+" "+phase.verb, func(t *testing.T) {
-			project := fmt.Sprintf("sctest-killed-down-%d", i)
+			project := ownProject(fmt.Sprintf("killed-down-%d", i))
 			port, err := freePort()
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestRolloutMeetsDown(t *testing.T) {
 			if err := os.Symlink(socket, other); err != nil {
 				t.Fatal(err)
 			}
-			project := fmt.Sprintf("sctest-rollout-down-%d", i)
+			project := ownProject(fmt.Sprintf("rollout-down-%d", i))
 			port, err := freePort()
 			if err != nil {
 				t.Fatal(err)
@@ -147,11 +147,11 @@ func TestRolloutMeetsDown(t *testing.T) {
 			rollout := program(ctx, t, project, port, "--progress", "json", "rollout")
 			rollout.Env = append(rollout.Env, "DOCKER_HOST=unix://"+other)
 			said, err := at(t, rollout, phase.kind, phase.verb, func() { must(t, project, port, "down") })
-			if err == nil || !strings.Contains(said, "was stopped or removed meanwhile") {
+			if err == nil || !strings.Contains(said, "was stopped or removed in the meantime") {
 				t.Errorf("the rollout ended with %v:\n%s", err, said)
 			}
-			observed := observe(t, project)
-			if n := len(observed.Containers); n > 0 || slices.ContainsFunc(observed.Networks, func(n orchestrate.Network) bool { return n.Project == project }) {
+			observed := look(t, project)
+			if n := len(observed.Containers); n > 0 || slices.ContainsFunc(observed.Networks, func(n observe.Network) bool { return n.Project == project }) {
 				t.Errorf("left: %d containers, networks %v", n, observed.Networks)
 			}
 		})
@@ -189,7 +189,7 @@ func converges(t *testing.T, project, port string) {
 // checkObjects makes sure that nothing is there twice and nothing is left over.
 func checkObjects(t *testing.T, project string) {
 	t.Helper()
-	observed := observe(t, project)
+	observed := look(t, project)
 	networks := 0
 	for _, n := range observed.Networks {
 		if n.Project == project {
@@ -204,7 +204,7 @@ func checkObjects(t *testing.T, project string) {
 // TestTwoUpsAtOnce starts the same project twice at the same time: both succeed, one of them having waited.
 func TestTwoUpsAtOnce(t *testing.T) {
 	needEngine(t)
-	project := "sctest-two-ups"
+	project := ownProject("two-ups")
 	port, err := freePort()
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func newNewerEngine(t *testing.T) *newerEngine {
 	if programs == "" || os.Getuid() != 0 {
 		t.Skip("needs root and another Docker Engine: STACKCTL_NEWER_ENGINE=$(scripts/ensure-engine) make test")
 	}
-	e := &newerEngine{t: t, dir: t.TempDir(), namespace: "sctest-newer"}
+	e := &newerEngine{t: t, dir: t.TempDir(), namespace: ownProject("newer")}
 	e.host = "unix://" + filepath.Join(e.dir, "s")
 	for _, args := range [][]string{{"netns", "add", e.namespace}, {"-n", e.namespace, "link", "set", "lo", "up"}} {
 		if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {

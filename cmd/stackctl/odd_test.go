@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/terminal"
 )
 
 // oddities are how one call to the engine is answered; hang is not at all.
@@ -132,10 +132,8 @@ var endless = [][]string{{"logs", "-f"}, {"events"}, {"stats"}}
 // Whatever the engine answers, or does not, to whichever call of whichever command: it ends with a result, or with an error that says
 // what to do, and never in a panic. STACKCTL_FAULTS=all tries every oddity with every call; otherwise they take turns.
 func TestOddEngine(t *testing.T) {
-	old := orchestrate.CallLimit
-	orchestrate.CallLimit = 300 * time.Millisecond
-	t.Cleanup(func() { orchestrate.CallLimit = old })
-	for _, name := range []string{"DOCKER_CONTEXT", "STACKCTL_ENGINE_TIMEOUT", "COMPOSE_PROJECT_NAME", "COMPOSE_FILE"} {
+	t.Setenv("STACKCTL_ENGINE_TIMEOUT", "300ms")
+	for _, name := range []string{"DOCKER_CONTEXT", "COMPOSE_PROJECT_NAME", "COMPOSE_FILE"} {
 		t.Setenv(name, "")
 	}
 	for _, name := range []string{"XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"} {
@@ -234,14 +232,14 @@ func (o *oddRun) run(args []string, e *oddEngine, sound bool, what ...string) {
 	}()
 	var out, told bytes.Buffer
 	begin := time.Now()
-	code := run(ctx, &streams{In: strings.NewReader("y\n"), Out: &out, Err: &told}, given)
+	code := run(ctx, &terminal.Streams{In: strings.NewReader("y\n"), Out: &out, Err: &told}, given)
 	switch {
 	case sound:
 	case ctx.Err() != nil && !lasting:
 		o.t.Errorf("%q, %q: does not end\n%s", args, what, told.String())
 	case time.Since(begin) > limit+5*time.Second:
 		o.t.Errorf("%q, %q: ends %s after Ctrl-C", args, what, time.Since(begin)-limit)
-	case code != 0 && ctx.Err() == nil && args[0] != "__complete" && (args[2] != "plan" || code != int(exitChanges)) && !nextStep.MatchString(out.String()+told.String()):
+	case code != 0 && ctx.Err() == nil && args[0] != "__complete" && (args[2] != "plan" || code != 2) && !nextStep.MatchString(out.String()+told.String()):
 		o.t.Errorf("%q, %q: exit code %d without a next step\n%s", args, what, code, told.String())
 	}
 }

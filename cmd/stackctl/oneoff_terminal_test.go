@@ -11,7 +11,7 @@ import (
 // passes its exit code on; the terminal is left as it was.
 func TestProgramsOnARealTerminal(t *testing.T) {
 	needEngine(t)
-	project := "sctest-terminal"
+	project := ownProject("terminal")
 	t.Cleanup(func() { cleanUp(t, project) })
 	file := busyboxServices(t, "app: {command: [sleep, '3000']}")
 	must(t, project, "0", "-f", file, "up", "-d")

@@ -19,7 +19,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 7, syscall.SIGTERM: 8, syscall.SIGHUP: 9} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
-			project := "sctest-run-" + strings.ReplaceAll(signal.String(), " ", "-")
+			project := ownProject("run-" + signal.String())
 			t.Cleanup(func() { cleanUp(t, project) })
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
@@ -41,7 +41,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 			if got := run.ProcessState.ExitCode(); got != code {
 				t.Errorf("exit code %d, want %d", got, code)
 			}
-			if left := observe(t, project).Containers; len(left) > 0 {
+			if left := look(t, project).Containers; len(left) > 0 {
 				t.Errorf("left: %v", left)
 			}
 		})
@@ -51,7 +51,7 @@ func TestRunPassesSignalsOn(t *testing.T) {
 // TestOneOffFlags: flags of run and exec mean what they mean to docker compose.
 func TestOneOffFlags(t *testing.T) {
 	needEngine(t)
-	project := "sctest-oneoff-flags"
+	project := ownProject("oneoff-flags")
 	t.Cleanup(func() { cleanUp(t, project) })
 	t.Setenv("PASSED", "through")
 	file := busyboxServices(t, "app: {command: [sleep, '3000'], scale: 2, profiles: [x]}", "other: {command: [sleep, '3000']}", "few: {command: [sleep, '3000'], profiles: [y]}")
@@ -93,7 +93,7 @@ func TestOneOffFlags(t *testing.T) {
 	only(0, "unpause")
 	only(0, "kill")
 	running := map[string]int{}
-	for _, c := range observe(t, project).Containers {
+	for _, c := range look(t, project).Containers {
 		if c.Running() {
 			running[c.Service]++
 		}
@@ -108,7 +108,7 @@ func TestOneOffFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	for _, c := range observe(t, project).Containers {
+	for _, c := range look(t, project).Containers {
 		if c.Service == "app" && c.Number == 1 {
 			if err := engine.ContainerKill(ctx, c.ID, "KILL"); err != nil {
 				t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	}
 	dir := t.TempDir()
 	// A bridge of its own: without one, and even with none, a second engine takes the first one's, docker0, away.
-	const bridge = "sctest0"
+	bridge := "sctest" + strconv.Itoa(os.Getpid())
 	link := func(args ...string) {
 		t.Helper()
 		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ip", args...).CombinedOutput(); err != nil {
@@ -57,7 +58,10 @@ func newOwnEngine(t *testing.T) *ownEngine {
 		"--bridge", bridge, "--storage-driver", "vfs", "--live-restore=false",
 	}
 	e.start()
-	t.Cleanup(func() { // a network's bridge outlives its engine
+	t.Cleanup(func() { // a network's bridge outlives its engine, and would lie in the way of the next run's
+		if e.daemon.ProcessState != nil {
+			e.start()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if out, err := e.program(ctx, "0", "down", "--volumes", "--yes", "--timeout", "0").CombinedOutput(); err != nil {
@@ -68,7 +72,7 @@ func newOwnEngine(t *testing.T) *ownEngine {
 	return e
 }
 
-const ownProject = "sctest-ownengine"
+const restartProject = "sctest-ownengine"
 
 func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.dir, "s") }
 
@@ -111,7 +115,7 @@ func (e *ownEngine) restart() {
 
 // program is stackctl on this engine.
 func (e *ownEngine) program(ctx context.Context, port string, args ...string) *exec.Cmd {
-	cmd := program(ctx, e.t, ownProject, port, args...)
+	cmd := program(ctx, e.t, restartProject, port, args...)
 	cmd.Env = append(cmd.Env, "DOCKER_HOST="+e.host())
 	return cmd
 }
@@ -189,10 +193,10 @@ func TestTheEngineRestarts(t *testing.T) {
 	}
 	defer func() { _ = logs.Process.Kill(); _ = logs.Wait() }()
 	out.await(t, "before-restart")
-	dash := dashboardIn(t, ownProject, port, 120, 40, "--host "+e.host())
+	dash := dashboardIn(t, restartProject, port, 120, 40, "--host "+e.host())
 	dash.await("3/3 containers", "before-restart")
 	e.stop()
-	dash.await("engine lost, trying again")
+	dash.await("engine lost, reconnecting")
 	e.start()
 	e.answers(port, "after-restart")
 	out.await(t, "after-restart")

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 // allSupported is a Compose file with what stackctl supports.
@@ -95,7 +95,7 @@ func TestSameContainersAsCompose(t *testing.T) {
 		}
 	}
 	file := filepath.Join(dir, "compose.yaml")
-	const theirs, ours = "sctest-same-theirs", "sctest-same-ours"
+	theirs, ours := ownProject("same-theirs"), ownProject("same-ours")
 	t.Cleanup(func() { cleanUp(t, theirs); cleanUp(t, ours) })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -124,7 +124,7 @@ type what struct {
 // described inspects the containers of a project, without what cannot be the same and what is no part of them.
 func described(t *testing.T, project string) map[string]what {
 	t.Helper()
-	eng, observed := connected(t), observe(t, project)
+	eng, observed := connected(t), look(t, project)
 	plain := func(text string) string { return strings.ReplaceAll(text, project, "PROJECT") }
 	found := map[string]what{}
 	for _, c := range observed.Containers {
@@ -134,13 +134,13 @@ func described(t *testing.T, project string) map[string]what {
 		}
 		w := what{Config: info.Config, Host: info.HostConfig, Mounts: map[string]string{}, Networks: map[string][]string{}}
 		for name, value := range w.Config.Labels {
-			if name == orchestrate.LabelDependsOn {
+			if name == label.DependsOn {
 				services := strings.Split(value, ",")
 				slices.Sort(services)
 				value = strings.Join(services, ",")
 			}
 			w.Config.Labels[name] = plain(value)
-			if strings.HasPrefix(name, "dev.stackctl.") || name == orchestrate.LabelVersion {
+			if strings.HasPrefix(name, "dev.stackctl.") || name == label.Version {
 				delete(w.Config.Labels, name)
 			}
 		}

@@ -25,8 +25,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 // engineVariable switches the tests on that need a Docker engine: `make test` sets it when one answers.
@@ -64,7 +66,7 @@ func runScripts(t *testing.T, dir string) {
 
 // setUp gives each script a project and a port of its own, and cleans up after it.
 func setUp(t *testing.T, env *testscript.Env) error {
-	project := "sctest-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(filepath.Base(env.WorkDir)))
+	project := ownProject(filepath.Base(env.WorkDir))
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -88,6 +90,12 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		env.Defer(func() { cleanUp(t, project) })
 	}
 	return nil
+}
+
+// ownProject is a project's name that no other test has, nor the same one of another run on this engine.
+func ownProject(of string) string {
+	name := strings.NewReplacer("/", "-", "_", "-", " ", "-").Replace(strings.ToLower(of))
+	return fmt.Sprintf("sctest-%s-%d", name, os.Getpid())
 }
 
 // webBinary is the statically linked stackctl that `make test` builds: the test binary itself does not fit into an image
@@ -140,10 +148,10 @@ func connected(t *testing.T) *engine.Engine {
 	return eng
 }
 
-// observe looks at a project.
-func observe(t *testing.T, project string) *orchestrate.Observed {
+// look observes a project.
+func look(t *testing.T, project string) *observe.Observed {
 	t.Helper()
-	observed, err := orchestrate.Observe(t.Context(), connected(t), project)
+	observed, err := observe.Project(t.Context(), connected(t), project)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,12 +168,12 @@ func cleanUp(t *testing.T, project string) {
 		return
 	}
 	defer eng.Close()
-	observed, err := orchestrate.Observe(ctx, eng, project)
+	observed, err := observe.Project(ctx, eng, project)
 	if err == nil {
 		grace := time.Duration(0)
-		err = orchestrate.Apply(ctx, eng, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true, Grace: &grace}), nil)
+		err = apply.Plan(ctx, eng, planner.Down(observed, planner.DownOptions{Volumes: true, Grace: &grace}), nil)
 	}
-	if errors.Is(err, orchestrate.ErrMiscounted) {
+	if errors.Is(err, apply.ErrMiscounted) {
 		t.Logf("the network of project %s stays: %v", project, err) // nothing but a restart of the engine helps
 	} else if err != nil {
 		t.Errorf("cleaning up project %s: %v", project, err)

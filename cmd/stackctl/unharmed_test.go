@@ -62,7 +62,7 @@ func TestKilledRollout(t *testing.T) {
 // webs lists the containers of the web tier with their log level.
 func webs(t *testing.T, project string) string {
 	t.Helper()
-	eng, observed := connected(t), observe(t, project)
+	eng, observed := connected(t), look(t, project)
 	var found []string
 	for _, c := range observed.Containers {
 		if c.Service != "web" {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/cli"
+	"stackctl.dev/stackctl/internal/terminal"
 	"stackctl.dev/stackctl/internal/termtext"
 )
 
@@ -28,17 +30,13 @@ type clientVersion struct{ Version, Commit, Date, Go, OS, Arch string }
 type serverVersion struct{ Version, API, OS, Arch, Address, Context string }
 
 func newVersionCmd(a *app) *cobra.Command {
-	var format string
-	var short bool
+	format, short := "text", false
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the versions of stackctl and of the engine",
 		Long:    "Print the versions of stackctl and, where one answers within 3 seconds, of the engine.",
 		Example: "stackctl version\nstackctl version --format json",
-		Args:    usage(cobra.NoArgs),
+		Args:    cli.Usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := oneOf("format", format, "text", "json"); err != nil {
-				return err
-			}
 			if short {
 				fmt.Fprintln(a.Out, version)
 				return nil
@@ -46,7 +44,7 @@ func newVersionCmd(a *app) *cobra.Command {
 			return a.version(cmd.Context(), format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cli.AddChoice(cmd, &format, "format", "text or json", "text", "json")
 	cmd.Flags().BoolVar(&short, "short", false, "stackctl's own version alone")
 	return cmd
 }
@@ -56,11 +54,11 @@ func (a *app) version(ctx context.Context, format string) error {
 	server, err := a.serverVersion(ctx)
 	info.Server = server
 	if format == "json" {
-		return newJSON(a.Out).Encode(info)
+		return terminal.JSON(a.Out).Encode(info)
 	}
 	fmt.Fprintf(a.Out, "stackctl %s (%s, %s/%s)\n", version, info.Client.Go, info.Client.OS, info.Client.Arch)
 	if err != nil {
-		fmt.Fprintln(a.Err, "no engine: "+errorText(err))
+		fmt.Fprintln(a.Err, "no engine: "+cli.ErrorText(err))
 		return nil
 	}
 	fmt.Fprintf(a.Out, "engine %s, API %s (%s/%s) at %s, context %s\n", termtext.Safe(server.Version), termtext.Safe(server.API), termtext.Safe(server.OS), termtext.Safe(server.Arch),
@@ -71,7 +69,7 @@ func (a *app) version(ctx context.Context, format string) error {
 func (a *app) serverVersion(ctx context.Context) (*serverVersion, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	eng, err := a.connect(ctx)
+	eng, err := a.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -3,12 +3,13 @@ package demo
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"regexp"
 	"time"
+
+	"stackctl.dev/stackctl/internal/accesslog"
 )
 
 // exchange is one request and what was answered, for the access log.
@@ -56,56 +57,19 @@ func (e *exchange) pass(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// write writes the access line, in the form of assets/nginx.conf's log_format.
-func (e *exchange) write(log io.Writer, at time.Time, r *http.Request) {
+// write writes the access line.
+func (e *exchange) write(log io.Writer, r *http.Request) {
 	remote, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		remote = r.RemoteAddr
 	}
-	var upstreamStatus, connect, took string
+	entry := accesslog.Entry{
+		Time: time.Now(), RequestID: e.id, Remote: remote, Method: r.Method, URI: r.RequestURI, Status: e.status, Bytes: e.bytes, Took: time.Since(e.begin), UserAgent: r.UserAgent(),
+	}
 	if e.upstream != "" {
-		upstreamStatus, connect, took = fmt.Sprint(e.upstreamStatus), "0.000", seconds(e.upstreamTime)
+		entry.Upstream = &accesslog.Upstream{Address: e.upstream, Status: e.upstreamStatus, Took: e.upstreamTime}
 	}
-	line := make([]byte, 0, 512)
-	text := func(name, value string) {
-		line = append(append(line, `"`+name+`":"`...), escape(value)+`",`...)
-	}
-	line = append(line, '{')
-	text("time", at.Format("2006-01-02T15:04:05-07:00"))
-	text("request_id", e.id)
-	text("remote", remote)
-	text("method", r.Method)
-	text("uri", r.RequestURI)
-	line = fmt.Appendf(line, `"status":%d,"bytes":%d,"request_time":%s,`, e.status, e.bytes, seconds(time.Since(e.begin)))
-	text("upstream", e.upstream)
-	text("upstream_status", upstreamStatus)
-	text("upstream_connect_time", connect)
-	text("upstream_response_time", took)
-	text("user_agent", r.UserAgent())
-	line[len(line)-1] = '}'
-	_, _ = log.Write(append(line, '\n')) // the journal takes everything
-}
-
-// seconds is nginx's way to write a time, to the millisecond.
-func seconds(d time.Duration) string {
-	ms := d.Milliseconds()
-	return fmt.Sprintf("%d.%03d", ms/1000, ms%1000)
-}
-
-// escape is nginx's escape=json.
-func escape(text string) string {
-	escaped := make([]byte, 0, len(text))
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '"' || c == '\\':
-			escaped = append(escaped, '\\', c)
-		case c < ' ':
-			escaped = fmt.Appendf(escaped, `\u%04X`, c)
-		default:
-			escaped = append(escaped, c)
-		}
-	}
-	return string(escaped)
+	_, _ = log.Write(entry.Append(make([]byte, 0, 512))) // the journal takes everything
 }
 
 var plainToken = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)

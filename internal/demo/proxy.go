@@ -10,93 +10,99 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"sync"
 	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
 )
 
 // maxBody is nginx.conf's client_max_body_size, in bytes.
 const maxBody = 64 << 10
 
-// proxyTier stands where nginx stands: it passes requests to the replicas in turn, and writes nginx's access log.
+// proxyTier stands where nginx stands: it passes requests to the upstreams of its configuration in turn, and writes nginx's access log.
 type proxyTier struct {
-	clock func() time.Time
-	log   io.Writer
-	host  string // where it listens; the port that was found stays the same over restarts
-	meter meter
+	port     int // on which it listens
+	replicas *replicas
+	shares   *shares
+	meter    *meter
 
-	mu       sync.Mutex
-	port     int
-	ids      uint64
-	turn     int
-	replicas []*webTier
+	mu        sync.Mutex
+	ids       uint64
+	turn      int
+	upstreams []string
 
 	server *http.Server
 	served chan struct{}
 }
 
-var _ tier = (*proxyTier)(nil)
+var _ memory.Process = (*proxyTier)(nil)
 
-func (p *proxyTier) start(life context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ln, err := new(net.ListenConfig).Listen(life, "tcp", net.JoinHostPort(p.host, fmt.Sprint(p.port)))
+// Start listens.
+func (p *proxyTier) Start(c memory.Container) error {
+	p.Reload(c)
+	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", localAddress(p.port))
 	if err != nil {
-		return fmt.Errorf("listening on port %d: %w; --port chooses another, 0 a free one", p.port, err)
+		return fmt.Errorf("listening on port %d: %w", p.port, err)
 	}
-	if address, ok := ln.Addr().(*net.TCPAddr); ok {
-		p.port = address.Port
-	}
+	p.meter = p.shares.begin(Nginx)
 	p.server = &http.Server{
-		Handler: p.handler(p.log), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second,
-		IdleTimeout: 65 * time.Second, ErrorLog: log.New(p.log, "", 0),
+		Handler: p.handler(c.Out), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 15 * time.Second,
+		IdleTimeout: 65 * time.Second, ErrorLog: log.New(c.Err, "", 0),
 	}
 	server, served := p.server, make(chan struct{})
 	p.served = served
-	go func() { // ends with stop, which waits for it
+	go func() { // ends with Stop, which waits for it
 		defer close(served)
-		_ = server.Serve(countedListener{ln, &p.meter})
+		_ = server.Serve(countedListener{ln, p.meter})
 	}()
 	return nil
 }
 
-// stop lets the requests under way end.
-func (p *proxyTier) stop() {
-	p.mu.Lock()
-	server, served := p.server, p.served
-	p.mu.Unlock()
+// Stop lets the requests under way end.
+func (p *proxyTier) Stop(bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), graceLimit)
 	defer cancel()
-	if server.Shutdown(ctx) != nil {
-		_ = server.Close()
+	if p.server.Shutdown(ctx) != nil {
+		_ = p.server.Close()
 	}
-	<-served
+	<-p.served
+	p.shares.end(p.meter)
 }
 
-func (p *proxyTier) address() (host string, port int) {
+var upstreamLine = regexp.MustCompile(`(?m)^\s*server ([^\s;]+)`)
+
+// Reload reads the upstreams from the configuration.
+func (p *proxyTier) Reload(c memory.Container) {
+	var upstreams []string
+	for _, found := range upstreamLine.FindAllStringSubmatch(c.Files["/etc/nginx/nginx.conf"], -1) {
+		upstreams = append(upstreams, found[1])
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.host, p.port
+	p.upstreams = upstreams
 }
 
-// route sets the replicas that requests go to, as an edited configuration and a reload do.
-func (p *proxyTier) route(replicas []*webTier) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.replicas = replicas
+// Usage is its share.
+func (p *proxyTier) Usage() memory.Usage { return p.shares.use(p.meter) }
+
+// Dial connects to it.
+func (p *proxyTier) Dial(ctx context.Context, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", localAddress(p.port))
 }
 
-// next takes the next replica in turn that takes requests.
-func (p *proxyTier) next() (*webTier, *webRun) {
+// next takes the next upstream in turn that takes requests.
+func (p *proxyTier) next() (upstream string, run *webRun) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for range p.replicas {
-		w := p.replicas[p.turn%len(p.replicas)]
+	for range p.upstreams {
+		upstream := p.upstreams[p.turn%len(p.upstreams)]
 		p.turn++
-		if run := w.take(); run != nil {
-			return w, run
+		if run := p.replicas.take(upstream); run != nil {
+			return upstream, run
 		}
 	}
-	return nil, nil
+	return "", nil
 }
 
 type exchangeKey struct{}
@@ -116,21 +122,20 @@ func (p *proxyTier) handler(out io.Writer) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.meter.requests.Add(1)
 		e := &exchange{ResponseWriter: w, begin: time.Now(), id: p.requestID(r.Header.Get("X-Request-ID"))}
-		defer func() { e.write(out, p.clock(), r) }()
+		defer func() { e.write(out, r) }()
 		if r.ContentLength > maxBody {
 			errorPage(e, http.StatusRequestEntityTooLarge)
 			return
 		}
 		r.Body = http.MaxBytesReader(e, r.Body, maxBody)
-		replica, run := p.next()
-		if replica == nil {
+		upstream, run := p.next()
+		if run == nil {
 			errorPage(e, http.StatusBadGateway)
 			return
 		}
 		defer run.inFlight.Done()
-		e.upstream, e.run = replica.upstream, run
+		e.upstream, e.run = upstream, run
 		reverse.ServeHTTP(e, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, e)))
 	})
 }

@@ -2,16 +2,16 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
 	"stackctl.dev/stackctl/internal/server"
 )
 
@@ -20,21 +20,48 @@ const (
 	graceLimit  = 2 * time.Second        // what requests under way get before they are cut
 	answerLimit = 10 * time.Second       // nginx's proxy_read_timeout
 	poolSize    = 8
+	webPort     = "5002" // in the access log, as in the real stack
 )
+
+// replicas are the web tiers that were started, by the address that the access log has for them.
+type replicas struct {
+	mu sync.Mutex
+	at map[string]*webTier
+}
+
+func (r *replicas) add(address string, w *webTier) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at == nil {
+		r.at = map[string]*webTier{}
+	}
+	r.at[address] = w
+}
+
+// take reserves the replica at an address for one request; nil where none takes requests there. The caller ends with inFlight.Done.
+func (r *replicas) take(address string) *webRun {
+	r.mu.Lock()
+	w := r.at[address]
+	r.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	return w.take()
+}
 
 // webTier is one replica: the real web tier, on a port of its own.
 type webTier struct {
 	redis    *redisTier
-	log      io.Writer
 	page     string
-	upstream string // the host:port that the access log names; not where it listens
-	meter    meter
+	replicas *replicas
+	shares   *shares
+	meter    *meter
 
 	mu  sync.Mutex
 	run *webRun // nil unless it takes requests
 }
 
-var _ tier = (*webTier)(nil)
+var _ memory.Process = (*webTier)(nil)
 
 // webRun is a replica's life from a start to a stop.
 type webRun struct {
@@ -44,37 +71,35 @@ type webRun struct {
 	done     chan struct{}
 }
 
-// meter counts the bytes of a tier's connections, from its own side, and the requests.
-type meter struct{ received, sent, requests atomic.Uint64 }
-
-func (w *webTier) start(life context.Context) error {
-	host, port, err := net.SplitHostPort(w.redis.addr())
+// Start serves on a port of its own.
+func (w *webTier) Start(c memory.Container) error {
+	redis, err := w.redis.address(context.Background())
 	if err != nil {
 		return fmt.Errorf("starting a web tier: finding Redis: %w", err)
 	}
-	number, err := strconv.Atoi(port)
-	if err != nil {
-		return fmt.Errorf("starting a web tier: reading the port of Redis: %w", err)
-	}
 	s, err := server.New(server.Config{
-		RedisHost: host, RedisPort: number, ListenAddr: "127.0.0.1:0", LogLevel: slog.LevelInfo,
+		RedisHost: "127.0.0.1", RedisPort: redis, ListenAddr: "127.0.0.1:0", LogLevel: slog.LevelInfo,
 		CountTimeout: 5 * time.Second, ShutdownTimeout: drainLimit, RedisPoolSize: poolSize, Page: w.page,
-	}, w.log)
+	}, c.Out)
 	if err != nil {
 		return fmt.Errorf("starting a web tier: %w", err)
 	}
-	if err := s.Listen(life); err != nil {
+	if err := s.Listen(context.Background()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(life)
+	w.meter = w.shares.begin(Web)
+	ctx, cancel := context.WithCancel(context.Background())
 	run := &webRun{client: w.transport(s.Addr()), cancel: cancel, done: make(chan struct{})}
-	go func() { // ends with cancel; stop waits for it
+	go func() { // ends with cancel; Stop waits for it
 		defer close(run.done)
 		_ = s.Serve(ctx) // that requests had to be cut is in nginx's log
 	}()
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.run = run
+	w.mu.Unlock()
+	for _, address := range c.Addresses {
+		w.replicas.add(net.JoinHostPort(address.String(), webPort), w)
+	}
 	return nil
 }
 
@@ -91,7 +116,6 @@ func (w *webTier) transport(address string) *http.Transport {
 	}
 }
 
-// take reserves the replica for one request; nil when it takes none. The caller ends with inFlight.Done.
 func (w *webTier) take() *webRun {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,8 +127,19 @@ func (w *webTier) take() *webRun {
 	return w.run
 }
 
-// stop takes the replica out of the proxy's hands first, so that no request fails.
-func (w *webTier) stop() {
+// Reload does nothing: it reads no file.
+func (w *webTier) Reload(memory.Container) {}
+
+// Usage is its share.
+func (w *webTier) Usage() memory.Usage { return w.shares.use(w.meter) }
+
+// Dial is for Redis: the web tier is asked through the proxy.
+func (w *webTier) Dial(context.Context, string) (net.Conn, error) {
+	return nil, errors.New("connecting to a web tier: ask the proxy")
+}
+
+// Stop takes the replica out of the proxy's hands first, so that no request fails.
+func (w *webTier) Stop(bool) {
 	w.mu.Lock()
 	run := w.run
 	w.run = nil
@@ -112,6 +147,7 @@ func (w *webTier) stop() {
 	if run == nil {
 		return
 	}
+	defer w.shares.end(w.meter)
 	idle := make(chan struct{})
 	go func() { // ends below: what is not answered in time is cut by the web tier
 		defer close(idle)

@@ -4,7 +4,7 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// freeSpace returns the bytes that are free for programs on the file system of a folder.
+// freeSpace returns the number of free bytes on a folder's file system.
 func freeSpace(path string) (uint64, error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(path, &stat); err != nil {

@@ -2,4 +2,4 @@ package doctor
 
 import "errors"
 
-func freeSpace(string) (uint64, error) { return 0, errors.New("not known on Windows") }
+func freeSpace(string) (uint64, error) { return 0, errors.New("not implemented on Windows") }

@@ -1,5 +1,5 @@
-// Package fault is the table of what can be wrong with the visit counter in Redis: the state in words, what a visitor is
-// answered, and what the operator does about it. The page, the web tier's log and the commands all use its words.
+// Package fault lists what can be wrong with the visit counter in Redis: the state in words, how a visitor's request is answered, and
+// what the operator can do. The page, the web tier's log and the commands all use these words.
 package fault
 
 import (
@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// Fault is one state in which nothing can be counted, though Redis answers.
+// Fault is a state in which Redis answers, but visits cannot be counted.
 type Fault struct {
-	Name  string // one word or two, for programs
+	Name  string // one or two words, for programs
 	State string // what is wrong: a sentence without its full stop
-	Fix   string // what the operator does, beginning with a command or a verb
-	// Lasts says that trying again does not help: a visitor is told at once.
+	Fix   string // what the operator can do, beginning with a command or a verb
+	// Lasts says that retrying does not help, so that a visitor gets an error at once.
 	Lasts bool
 
 	signs []string // parts of Redis's error replies
 }
 
-// All is the table. An error reply is of the first fault of which it has a sign.
-var All = []*Fault{NotANumber, Full, ReadOnly, NoReplicas, NoMemory, CannotSave, NoAccess, Loading}
+// All are the faults. An error reply means the first fault of which it has a sign.
+var All = []*Fault{NotANumber, Full, ReadOnly, NoReplicas, NoMemory, CannotSave, WrongPassword, NoAccess, Loading}
 
 // The states.
 var (
@@ -53,22 +53,27 @@ var (
 		Fix:   "free disk space; `stackctl logs redis` has the reason",
 		signs: []string{"MISCONF"},
 	}
+	WrongPassword = &Fault{
+		Name: "wrong password", State: "Redis does not accept the user and password",
+		Fix:   "`stackctl up` gives Redis and the web tier the same ones",
+		signs: []string{"WRONGPASS"},
+	}
 	NoAccess = &Fault{
-		Name: "no access", State: "Redis does not let the counter in",
-		Fix:   "give its user access to the keys that begin with visits and {visits}",
-		signs: []string{"NOAUTH", "WRONGPASS", "NOPERM"},
+		Name: "no access", State: "Redis does not let the user do this",
+		Fix:   "`stackctl up` gives users their rights; with your own Compose file, log in, or give the user access to the keys that begin with visits and {visits}",
+		signs: []string{"NOAUTH", "NOPERM"},
 	}
 	Loading = &Fault{
 		Name: "loading", State: "Redis is loading its data",
 		Fix:   "wait; `stackctl logs redis` shows how far it is",
 		signs: []string{"LOADING", "MASTERDOWN", "BUSY "},
 	}
-	// Away is for what is no answer of Redis at all.
+	// Away is the state in which Redis does not answer at all.
 	Away = &Fault{Name: "away", State: "Redis is unavailable", Fix: "`stackctl ps -a` shows its container, `stackctl logs redis` why it ended; `stackctl up` starts it again"}
 )
 
-// Of finds the fault of an error: one that is or wraps a fault, else by Redis's words in it. It is nil for an error that has no
-// reply of Redis, or one that the table does not know.
+// Of returns the fault that an error is or wraps, or else the one that its error reply of Redis means. It returns nil for an error
+// without such a reply, and for an unknown reply.
 func Of(err error) *Fault {
 	if err == nil {
 		return nil
@@ -79,7 +84,7 @@ func Of(err error) *Fault {
 	}
 	var reply interface {
 		error
-		RedisError() // marks an error reply, as go-redis has it
+		RedisError() // marks an error reply in go-redis
 	}
 	if !errors.As(err, &reply) {
 		return nil
@@ -94,7 +99,7 @@ func Of(err error) *Fault {
 	return nil
 }
 
-// Explain puts the fault's words before an error that has one, and leaves any other as it is.
+// Explain adds the fault's words to an error that has one, and returns any other unchanged.
 func Explain(err error) error {
 	if f := Of(err); f != nil && !errors.As(err, new(*Error)) {
 		return &Error{f, err}
@@ -105,10 +110,10 @@ func Explain(err error) error {
 // Error is an error whose fault is known.
 type Error struct {
 	*Fault
-	err error // nil where it was seen in a value, not in an error
+	err error // nil if the fault was found in a value, not in an error
 }
 
-// New makes an error of a fault that was seen in a value.
+// New returns an error for a fault that was found in a value.
 func New(f *Fault) *Error { return &Error{f, nil} }
 
 func (e *Error) Error() string {

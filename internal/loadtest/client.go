@@ -3,24 +3,25 @@ package loadtest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// repeating counts the requests that net/http sends again by itself: a GET for which a connection that was used before
-// gave no answer.
+// repeating counts the requests that net/http repeats: a GET that got no response on a reused connection.
 type repeating struct {
 	*http.Transport
 	repeated func()
 }
 
 func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
-	var connections atomic.Int32 // that it was given: the same trace sees all its tries
+	var connections atomic.Int32 // that the request used: the trace sees all its attempts
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
 		if connections.Add(1) > 1 {
 			r.repeated()
@@ -29,19 +30,21 @@ func (r repeating) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.Transport.RoundTrip(req.WithContext(ctx))
 }
 
-// kept is how many connections there are at least.
-const kept = 24
+// minConnections is the smallest number of connections in use.
+const minConnections = 24
 
-// unrepeated sends each request once, on connections that are kept and used in turn, as so many clients would that each ask now
-// and then. It does not look whether the server has closed one meanwhile: many clients do not, and those that do can
-// still be too late.
+// unrepeated sends each request once, on keep-alive connections that take turns, as that many clients would that each send a request now
+// and then. It does not check whether the server has closed a connection: many clients do not, and those that do can still be too late.
 type unrepeated struct {
 	mu   sync.Mutex
-	idle []*connection // the one that was used least recently is the first; nil is one to be opened
+	idle []*connection // the least recently used first; nil is one to be opened
 	done bool
 }
 
-func newUnrepeated() *unrepeated { return &unrepeated{idle: make([]*connection, kept)} }
+// anyone is spoken to regardless of the certificate: it is counted who answers, not asked who it is.
+var anyone = &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
+
+func newUnrepeated() *unrepeated { return &unrepeated{idle: make([]*connection, minConnections)} }
 
 type connection struct {
 	net.Conn
@@ -49,20 +52,20 @@ type connection struct {
 }
 
 func (u *unrepeated) RoundTrip(req *http.Request) (*http.Response, error) {
-	c, err := u.take(req.Context(), req.URL.Host)
+	c, err := u.take(req.Context(), req.URL)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.ask(req)
+	resp, err := c.roundTrip(req)
 	if err != nil {
-		u.leave(c, false)
+		u.giveBack(c, false)
 		return nil, err
 	}
-	resp.Body = &answer{ReadCloser: resp.Body, leave: func(whole bool) { u.leave(c, whole && !resp.Close) }}
+	resp.Body = &body{ReadCloser: resp.Body, giveBack: func(complete bool) { u.giveBack(c, complete && !resp.Close) }}
 	return resp, nil
 }
 
-func (c *connection) ask(req *http.Request) (*http.Response, error) {
+func (c *connection) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func (c *connection) ask(req *http.Request) (*http.Response, error) {
 	return http.ReadResponse(c.reader, req)
 }
 
-func (u *unrepeated) take(ctx context.Context, host string) (*connection, error) {
+func (u *unrepeated) take(ctx context.Context, target *url.URL) (*connection, error) {
 	u.mu.Lock()
 	var c *connection
 	if len(u.idle) > 0 {
@@ -82,26 +85,29 @@ func (u *unrepeated) take(ctx context.Context, host string) (*connection, error)
 	if c != nil {
 		return c, nil
 	}
-	conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", host)
+	conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", target.Host)
 	if err != nil {
-		u.leave(nil, false)
+		u.giveBack(nil, false)
 		return nil, err
+	}
+	if target.Scheme == "https" {
+		conn = tls.Client(conn, anyone)
 	}
 	return &connection{Conn: conn, reader: bufio.NewReader(conn)}, nil
 }
 
-// leave gives a connection back; in the place of one that cannot be used again another is opened when its turn comes.
-func (u *unrepeated) leave(c *connection, again bool) {
+// giveBack returns a connection to the idle ones; if it is not usable, another is opened when its turn comes.
+func (u *unrepeated) giveBack(c *connection, usable bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if again = again && !u.done; !again && c != nil {
+	if usable = usable && !u.done; !usable && c != nil {
 		_ = c.Close()
 		c = nil
 	}
 	u.idle = append(u.idle, c)
 }
 
-// CloseIdleConnections ends the connections, also those that are still in use when they come back.
+// CloseIdleConnections closes the connections, and those still in use when they are given back.
 func (u *unrepeated) CloseIdleConnections() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -113,15 +119,15 @@ func (u *unrepeated) CloseIdleConnections() {
 	u.idle, u.done = nil, true
 }
 
-// answer gives its connection back when it is closed.
-type answer struct {
+// body is a response's body that gives its connection back when it is closed.
+type body struct {
 	io.ReadCloser
-	once  sync.Once
-	leave func(whole bool)
+	once     sync.Once
+	giveBack func(complete bool)
 }
 
-func (a *answer) Close() error {
-	err := a.ReadCloser.Close() // it reads what is left
-	a.once.Do(func() { a.leave(err == nil) })
+func (b *body) Close() error {
+	err := b.ReadCloser.Close() // reads the rest
+	b.once.Do(func() { b.giveBack(err == nil) })
 	return err
 }

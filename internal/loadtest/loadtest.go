@@ -1,4 +1,4 @@
-// Package loadtest sends requests at a steady rate and tells what became of them.
+// Package loadtest sends requests at a steady rate and reports their results.
 package loadtest
 
 import (
@@ -13,45 +13,48 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// Bounds of what a test may cost.
+// Bounds of a test.
 const (
-	MaxRate     = 10_000           // requests a second
-	maxWorkers  = 512              // requests under way at once; beyond, the test falls behind, and the latencies show it
-	timeout     = 10 * time.Second // of a request
-	maxReasons  = 5
-	settleLimit = timeout + 2*time.Second // how long answers are waited for at the end
+	MaxRate      = 10_000           // requests per second
+	maxWorkers   = 512              // concurrent requests; if it needs more, the test falls behind, which the latencies show
+	timeout      = 10 * time.Second // of a request
+	maxReasons   = 5
+	maxRedirects = 3
+	stopLimit    = timeout + 2*time.Second // how long Stop waits for responses
 )
 
-// ownPort is the near end of a connection, another for each, in an error.
+// ownPort matches the client's address in an error, which differs for each connection.
 var ownPort = regexp.MustCompile(`\S+:\d+->`)
 
 // Target says what is requested, and how often.
 type Target struct {
 	URL  string
-	Rate int // requests a second, 1 to MaxRate
-	// NoRetry sends each request once. Without it, a GET that was sent on a connection that the server closed is sent again.
+	Rate int // requests per second, 1 to MaxRate
+	// NoRetry sends each request once. Otherwise net/http repeats a GET that it sent on a connection that the server had closed.
 	NoRetry bool
+	// Follow follows redirects, which are failures otherwise.
+	Follow bool
 }
 
 // Phase is a part of a test.
 type Phase int
 
-// The phases: the operation that is tested goes on during the second.
+// The phases: the tested operation runs during the second.
 const (
 	Before Phase = iota
 	During
 	After
 )
 
-// Result is what became of the requests of one phase, or of all.
+// Result summarizes the requests of one phase, or of all.
 type Result struct {
 	Requests   int            `json:"requests"`
-	Failed     int            `json:"failed"`   // no answer, or a status other than 200
-	Repeated   int            `json:"repeated"` // sent again by the client, on another connection
-	P50        time.Duration  `json:"p50_ns"`   // latencies, from the time a request was due: those of a stall count
+	Failed     int            `json:"failed"`   // no response, or a status other than 200
+	Repeated   int            `json:"repeated"` // by the client, on another connection
+	P50        time.Duration  `json:"p50_ns"`   // latencies, from the time a request was due, so that a stall shows
 	P99        time.Duration  `json:"p99_ns"`
 	Max        time.Duration  `json:"max_ns"`
-	LongestGap time.Duration  `json:"longest_gap_ns"` // between two good answers
+	LongestGap time.Duration  `json:"longest_gap_ns"` // between two successful responses
 	Reasons    map[string]int `json:"reasons,omitempty"`
 }
 
@@ -69,7 +72,7 @@ type Test struct {
 	done     chan struct{}
 
 	mu       sync.Mutex
-	phases   [3]time.Time // when each began; zero when it has not
+	phases   [3]time.Time // when each began; zero if it has not
 	tallies  [3]*tally
 	repeated [3]int
 	all      *tally
@@ -78,11 +81,15 @@ type Test struct {
 // Start begins to send requests. Stop must be called.
 func Start(ctx context.Context, target Target) *Test {
 	t := &Test{client: &http.Client{}, target: target, done: make(chan struct{}), all: newTally()}
-	t.client.Transport = repeating{&http.Transport{MaxIdleConnsPerHost: maxWorkers}, t.repeat}
+	t.client.Transport = repeating{&http.Transport{MaxIdleConnsPerHost: maxWorkers, TLSClientConfig: anyone}, t.countRepeated}
 	if target.NoRetry {
 		t.client.Transport = newUnrepeated()
 	}
-	t.attacker = vegeta.NewAttacker(vegeta.Client(t.client), vegeta.MaxWorkers(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(vegeta.NoFollow)) // a redirect is no 200
+	redirects := vegeta.NoFollow // a redirect is a failure
+	if target.Follow {
+		redirects = maxRedirects
+	}
+	t.attacker = vegeta.NewAttacker(vegeta.Client(t.client), vegeta.MaxWorkers(maxWorkers), vegeta.Timeout(timeout), vegeta.MaxBody(1<<10), vegeta.Redirects(redirects))
 	for i := range t.tallies {
 		t.tallies[i] = newTally()
 	}
@@ -94,15 +101,15 @@ func Start(ctx context.Context, target Target) *Test {
 	return t
 }
 
-// Enter says that the next phase begins.
+// Enter begins a phase.
 func (t *Test) Enter(p Phase) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phases[p] = time.Now()
 }
 
-// repeat counts a request that is sent again now.
-func (t *Test) repeat() {
+// countRepeated counts a request that the client repeats.
+func (t *Test) countRepeated() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.repeated[t.phaseAt(time.Now())]++
@@ -132,7 +139,7 @@ func (t *Test) collect(results <-chan *vegeta.Result) {
 	}
 }
 
-// due is when a request is due, from the beginning of the test.
+// due returns when a request is due, from the beginning of the test.
 func (t *Test) due(number uint64) time.Duration {
 	return time.Duration(number) * time.Second / time.Duration(t.target.Rate)
 }
@@ -146,10 +153,10 @@ func (t *Test) phaseAt(at time.Time) Phase {
 	return Before
 }
 
-// Stop sends no more, and waits for the answers that are still to come.
+// Stop sends no more requests, and waits for the outstanding responses.
 func (t *Test) Stop(ctx context.Context) Report {
 	t.attacker.Stop()
-	timer := time.NewTimer(settleLimit)
+	timer := time.NewTimer(stopLimit)
 	defer timer.Stop()
 	select {
 	case <-t.done:
@@ -168,7 +175,7 @@ func (t *Test) Stop(ctx context.Context) Report {
 	return report
 }
 
-// tally adds results up.
+// tally adds up results.
 type tally struct {
 	latencies vegeta.LatencyMetrics
 	requests  int

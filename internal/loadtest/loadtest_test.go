@@ -51,7 +51,7 @@ func TestEachFailureIsCounted(t *testing.T) {
 	}
 }
 
-// A server that stands still for a while: those that were due meanwhile have waited, whether they were sent or not.
+// A server that hangs for a while: all requests that were due in that time have waited, whether they were sent or not.
 func TestAStallCounts(t *testing.T) {
 	began := time.Now()
 	const from, to = 300 * time.Millisecond, 900 * time.Millisecond

@@ -1,4 +1,4 @@
-// Package mask hides secrets in what is shown of settings and commands.
+// Package mask hides secrets in settings and commands that are shown.
 package mask
 
 import (
@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Hidden stands where a secret was.
+// Hidden replaces a secret.
 const Hidden = "••••••"
 
-// secretWords are the parts of a setting's name that tell a secret. Hiding too much is the smaller harm.
+// secretWords are the parts of names of secret settings. Hiding too much is better than too little.
 var secretWords = []string{"PASS", "PWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PRIVATE", "DSN", "COOKIE", "SALT", "CONNECTION_STRING", "CONNSTR"}
 
 func isSecret(name string) bool {
@@ -26,7 +26,7 @@ func isSecret(name string) bool {
 	return false
 }
 
-// Setting hides the value of NAME=value if the name tells a secret, else the secrets in the value.
+// Setting returns the value of NAME=value, hidden if the name is that of a secret, and otherwise without the secrets in it.
 func Setting(name, value string) string {
 	if isSecret(name) && value != "" {
 		return Hidden
@@ -35,13 +35,13 @@ func Setting(name, value string) string {
 }
 
 var (
-	// Greedy, since a password may hold a / or @ that somebody forgot to escape.
+	// Greedy, because a password may contain a / or @ that somebody forgot to escape.
 	userPassword = regexp.MustCompile(`(://[^\s:/@]*):\S+@`)
 	userToken    = regexp.MustCompile(`://[^\s:/@]{16,}@`)
 	assignment   = regexp.MustCompile(`([A-Za-z0-9_.\-]+)=([^\s&;,'"]+)`)
 )
 
-// Text hides passwords in URLs and the values of assignments to secret names, wherever they stand.
+// Text hides passwords in URLs and the values of assignments to secret names anywhere in a text.
 func Text(text string) string {
 	text = userPassword.ReplaceAllString(text, "$1:"+Hidden+"@")
 	text = userToken.ReplaceAllString(text, "://"+Hidden+"@")
@@ -54,7 +54,7 @@ func Text(text string) string {
 	})
 }
 
-// flagValue is a flag and the word after it, inside a shell's line.
+// flagValue matches a flag and the word after it, inside a shell command.
 var flagValue = regexp.MustCompile(`(--?[A-Za-z0-9_\-]+)(\s+)([^\s\-]\S*)`)
 
 // Command hides secrets in a command's words: --password=x, and the word after --requirepass.
@@ -80,7 +80,7 @@ func Command(words []string) string {
 	return strings.Join(shown, " ")
 }
 
-// takesSecret reports whether a flag of the command is followed by a secret. Of one letter there is one that this stack uses.
+// takesSecret reports whether a flag of the command is followed by a secret. Of one-letter flags it knows only redis-cli's -a.
 func takesSecret(flag string, command []string) bool {
 	if !strings.HasPrefix(flag, "-") || strings.Contains(flag, "=") {
 		return false

@@ -13,20 +13,26 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
+	"stackctl.dev/stackctl/internal/orchestrate/steps"
 )
 
 // recorder is a Sink that keeps what it gets.
 type recorder struct {
 	mu     sync.Mutex
-	events []orchestrate.Event
+	events []report.Event
 }
 
-func (r *recorder) take(e orchestrate.Event) {
+func (r *recorder) take(e report.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
@@ -44,32 +50,41 @@ func (r *recorder) kinds(verb, object string) string {
 }
 
 // position is where the first such event stands; -1 without one.
-func (r *recorder) position(kind orchestrate.EventKind, verb, object string) int {
-	return slices.IndexFunc(r.events, func(e orchestrate.Event) bool {
+func (r *recorder) position(kind report.Kind, verb, object string) int {
+	return slices.IndexFunc(r.events, func(e report.Event) bool {
 		return e.Kind == kind && e.Verb == verb && e.Object == object
 	})
 }
 
-func step(name string, do func(context.Context) error, after ...int) orchestrate.Op {
-	return orchestrate.Op{Action: orchestrate.Step{Name: name, Do: do}, Cause: "test", After: after}
+// trial is an engine on which making a volume does what the test wants.
+type trial struct {
+	apply.Engine
+	does map[string]func(context.Context) error // by the volume's name
+}
+
+func newTrial() *trial { return &trial{does: map[string]func(context.Context) error{}} }
+
+func (e *trial) VolumeCreate(ctx context.Context, o volume.CreateOptions) (volume.Volume, error) {
+	return volume.Volume{}, e.does[o.Name](ctx)
+}
+
+func (e *trial) step(name string, do func(context.Context) error, after ...int) steps.Op {
+	e.does[name] = do
+	return steps.Op{Action: steps.CreateVolume{Options: volume.CreateOptions{Name: name}}, Cause: "test", After: after}
 }
 
 func works(context.Context) error { return nil }
 
 func breaks(context.Context) error { return errBroken }
 
-func hangs(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
 func TestFailedStepHoldsBackWhatDependsOnIt(t *testing.T) {
+	e := newTrial()
 	var seen recorder
-	plan := &orchestrate.Plan{Ops: []orchestrate.Op{
-		step("a", breaks), step("a1", works, 0), step("a2", works, 1), step("b", works), step("b1", works, 3), step("both", works, 1, 4),
+	plan := &steps.Plan{Ops: []steps.Op{
+		e.step("a", breaks), e.step("a1", works, 0), e.step("a2", works, 1), e.step("b", works), e.step("b1", works, 3), e.step("both", works, 1, 4),
 	}}
-	err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
-	if !errors.Is(err, errBroken) || err.Error() != `trying step "a": the engine broke down` {
+	err := apply.Plan(t.Context(), e, plan, seen.take)
+	if !errors.Is(err, errBroken) || err.Error() != `creating volume "a": the engine broke down` {
 		t.Errorf("err = %v", err)
 	}
 	got := map[string]string{}
@@ -83,40 +98,27 @@ func TestFailedStepHoldsBackWhatDependsOnIt(t *testing.T) {
 }
 
 func TestAllFailuresAreReported(t *testing.T) {
-	plan := &orchestrate.Plan{Ops: []orchestrate.Op{step("a", breaks), step("b", breaks), step("c", works)}}
-	err := orchestrate.Apply(t.Context(), nil, plan, nil)
-	if err == nil || err.Error() != "trying step \"a\": the engine broke down\ntrying step \"b\": the engine broke down" {
+	e := newTrial()
+	plan := &steps.Plan{Ops: []steps.Op{e.step("a", breaks), e.step("b", breaks), e.step("c", works)}}
+	err := apply.Plan(t.Context(), e, plan, nil)
+	if err == nil || err.Error() != "creating volume \"a\": the engine broke down\ncreating volume \"b\": the engine broke down" {
 		t.Errorf("err = %v", err)
 	}
-}
-
-func TestCallThatHangsEndsAtItsLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen recorder
-		plan := &orchestrate.Plan{Ops: []orchestrate.Op{
-			{Action: orchestrate.Step{Name: "slow", Limit: 7 * time.Second, Do: hangs}}, step("next", works, 0),
-		}}
-		begin := time.Now()
-		err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
-		if err == nil || err.Error() != `trying step "slow": no answer from the engine within 7s; STACKCTL_ENGINE_TIMEOUT=5m gives it more` {
-			t.Errorf("err = %v", err)
-		}
-		if took := time.Since(begin); took != 7*time.Second {
-			t.Errorf("took %s", took)
-		}
-		if got := seen.kinds("", "slow") + ", " + seen.kinds("", "next"); got != "started failed, skipped" {
-			t.Error(got)
-		}
-	})
 }
 
 func TestEngineThatHangs(t *testing.T) {
 	s := embedded(t)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
-		w.Block("ContainerStart", "stackctl-redis-1")
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
-		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s; STACKCTL_ENGINE_TIMEOUT=5m gives it more` {
+		w.Before(func(_ context.Context, c memory.Call) error { // as the client has it, which bounds every call
+			if c.Method != "ContainerStart" || c.Object != "stackctl-redis-1" {
+				return nil
+			}
+			time.Sleep(time.Minute) // of the bubble: it takes no time
+			return errors.New("no answer from the engine within 1m0s")
+		})
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
+		if err == nil || err.Error() != `starting container "stackctl-redis-1": no answer from the engine within 1m0s` {
 			t.Errorf("err = %v", err)
 		}
 		if w.State("stackctl-web-1") != "running" {
@@ -129,8 +131,8 @@ func TestWaitForDependencyEndsAtItsLimit(t *testing.T) {
 	s := compose(t, ordered)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
-		w.Run("p-db-1", enginetest.Program{Health: "starting"})
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: 5 * time.Second}, nil, nil)
+		w.Run("p-db-1", memory.Program{Health: "starting"})
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice, WaitTimeout: 5 * time.Second}, nil, nil)
 		if err == nil || err.Error() != `awaiting container "p-db-1": it was not service_healthy within 5s` {
 			t.Errorf("err = %v", err)
 		}
@@ -148,12 +150,12 @@ func TestCancelReturnsTheContextsError(t *testing.T) {
 				cancel()
 			}()
 			var seen recorder
-			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
+			_, err := orchestrate.Up(ctx, w, w.stack, w.images, planner.Options{Notice: notice}, nil, seen.take)
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("err = %v", err)
 			}
 			for _, e := range seen.events {
-				if e.Kind == orchestrate.EventFailed {
+				if e.Kind == report.Failed {
 					t.Errorf("an interrupt is reported as a failure: %v", e.Err)
 				}
 			}
@@ -169,7 +171,7 @@ func TestCancelReturnsTheContextsError(t *testing.T) {
 func TestApplyRandomPlans(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "steps")
-		plan := &orchestrate.Plan{}
+		e, plan := newTrial(), &steps.Plan{}
 		fails, ran := make([]bool, n), make([]atomic.Int32, n)
 		for i := range n {
 			var after []int
@@ -177,7 +179,7 @@ func TestApplyRandomPlans(t *testing.T) {
 				after = rapid.SliceOfNDistinct(rapid.IntRange(0, i-1), 0, min(i, 3), rapid.ID).Draw(t, "after")
 			}
 			fails[i] = rapid.IntRange(0, 4).Draw(t, "fails") == 0
-			plan.Ops = append(plan.Ops, step(fmt.Sprint(i), func(context.Context) error {
+			plan.Ops = append(plan.Ops, e.step(fmt.Sprint(i), func(context.Context) error {
 				ran[i].Add(1)
 				if fails[i] {
 					return errBroken
@@ -186,7 +188,7 @@ func TestApplyRandomPlans(t *testing.T) {
 			}, after...))
 		}
 		var seen recorder
-		err := orchestrate.Apply(t.Context(), nil, plan, seen.take)
+		err := apply.Plan(t.Context(), e, plan, seen.take)
 		succeeded, failed := make([]bool, n), 0
 		for i, op := range plan.Ops {
 			runs := !slices.ContainsFunc(op.After, func(before int) bool { return !succeeded[before] })
@@ -203,7 +205,7 @@ func TestApplyRandomPlans(t *testing.T) {
 				t.Fatalf("step %d ran %d times", i, ran[i].Load())
 			}
 			for _, before := range op.After {
-				if runs && seen.position("done", "try step", fmt.Sprint(before)) > seen.position("started", "try step", fmt.Sprint(i)) {
+				if runs && seen.position("done", "create volume", fmt.Sprint(before)) > seen.position("started", "create volume", fmt.Sprint(i)) {
 					t.Fatalf("step %d began before step %d was done", i, before)
 				}
 			}
@@ -216,10 +218,11 @@ func TestApplyRandomPlans(t *testing.T) {
 
 func TestParallelCallsAreBounded(t *testing.T) {
 	var now, most atomic.Int32
-	plan := &orchestrate.Plan{}
+	e := newTrial()
+	plan := &steps.Plan{}
 	synctest.Test(t, func(t *testing.T) {
-		for i := range 5 * orchestrate.MaxParallel {
-			plan.Ops = append(plan.Ops, step(fmt.Sprint(i), func(ctx context.Context) error {
+		for i := range 5 * apply.MaxParallel {
+			plan.Ops = append(plan.Ops, e.step(fmt.Sprint(i), func(ctx context.Context) error {
 				n := now.Add(1)
 				defer now.Add(-1)
 				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
@@ -231,19 +234,19 @@ func TestParallelCallsAreBounded(t *testing.T) {
 				return nil
 			}))
 		}
-		if err := orchestrate.Apply(t.Context(), nil, plan, nil); err != nil {
+		if err := apply.Plan(t.Context(), e, plan, nil); err != nil {
 			t.Fatal(err)
 		}
 	})
-	if most.Load() != orchestrate.MaxParallel {
-		t.Errorf("%d calls at once, want %d", most.Load(), orchestrate.MaxParallel)
+	if most.Load() != apply.MaxParallel {
+		t.Errorf("%d calls at once, want %d", most.Load(), apply.MaxParallel)
 	}
 }
 
 // Stops take long and cost the engine nothing: however many there are, they run side by side, so that `down` takes as long
 // as the longest grace period.
 func TestStopsRunSideBySide(t *testing.T) {
-	const replicas = 3 * orchestrate.MaxParallel
+	const replicas = 3 * apply.MaxParallel
 	w := newWorld(t, compose(t, fmt.Sprintf("services: {a: {image: a, scale: %d}}\n", replicas)))
 	w.up()
 	entered, release := w.Block("ContainerStop", "")
@@ -255,14 +258,14 @@ func TestStopsRunSideBySide(t *testing.T) {
 		}
 		release()
 	}()
-	w.down(orchestrate.DownOptions{})
+	w.down(planner.DownOptions{})
 	<-done
 }
 
 func TestEventsOfUp(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	var seen recorder
-	plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
+	plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, seen.take)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +282,7 @@ func TestEventsOfUp(t *testing.T) {
 // once runs do before the first call of a method for an object ("" is any): what other hands do meanwhile.
 func once(w *world, method, object string, do func()) {
 	var done atomic.Bool
-	w.Before(func(_ context.Context, c enginetest.Call) error {
+	w.Before(func(_ context.Context, c memory.Call) error {
 		if c.Method == method && (object == "" || c.Object == object) && done.CompareAndSwap(false, true) {
 			do()
 		}
@@ -308,10 +311,27 @@ func TestUpPlansAgainOnARace(t *testing.T) {
 	}
 }
 
+// A driver that the engine does not have is nothing that another look finds.
+func TestAMissingPluginIsNoRace(t *testing.T) {
+	w := newWorld(t, embedded(t))
+	tries := 0
+	w.Before(func(_ context.Context, c memory.Call) error {
+		if c.Method != "NetworkCreate" {
+			return nil
+		}
+		tries++
+		return fmt.Errorf("plugin \"nosuch\" not found: %w", errdefs.ErrNotFound)
+	})
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
+	if err == nil || tries != 1 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+}
+
 func TestForeignNameThatAppearsIsAClearError(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	once(w, "ContainerCreate", "stackctl-web-1", func() { w.foreign("stackctl-web-1", "shop") })
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), `a container of that name exists and belongs to project "shop"`) {
 		t.Error(err)
 	}
@@ -331,7 +351,7 @@ func TestManyProjectsAtOnce(t *testing.T) {
 		project.Networks = map[string]types.NetworkConfig{"default": networks}
 		s.Project, other.stack = &project, &s
 		group.Go(func() {
-			if _, err := orchestrate.Up(t.Context(), other, other.stack, other.images, orchestrate.PlanOptions{}, nil, nil); err != nil {
+			if _, err := orchestrate.Up(t.Context(), other, other.stack, other.images, planner.Options{Notice: notice}, nil, nil); err != nil {
 				t.Errorf("%s: %v", project.Name, err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
 
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 	"stackctl.dev/stackctl/internal/termtext"
 )
 
@@ -33,10 +34,10 @@ type Card struct {
 const cardLogLines = 20
 
 // Cards describes every container of the project that is not well.
-func Cards(ctx context.Context, r Reader, project string) []Card {
+func Cards(ctx context.Context, r observe.Reader, project string) []Card {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	containers, err := Containers(ctx, r, project)
+	containers, err := observe.Containers(ctx, r, project)
 	if err != nil {
 		return nil
 	}
@@ -66,7 +67,7 @@ func isWell(info container.InspectResponse) bool {
 	return false
 }
 
-func newCard(c Container, info container.InspectResponse, logs []string) Card {
+func newCard(c observe.Container, info container.InspectResponse, logs []string) Card {
 	card := Card{
 		Container: c.Name, Service: c.Service, State: string(info.State.Status), ExitCode: info.State.ExitCode,
 		OOMKilled: info.State.OOMKilled, Restarts: info.RestartCount, Error: info.State.Error, Logs: logs,
@@ -110,7 +111,7 @@ func likelyCause(card Card) string {
 }
 
 // lastLogs returns the container's last lines; none if they cannot be had.
-func lastLogs(ctx context.Context, r Reader, id string, tty bool) []string {
+func lastLogs(ctx context.Context, r observe.Reader, id string, tty bool) []string {
 	stream, err := r.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: fmt.Sprint(cardLogLines)})
 	if err != nil {
 		return nil

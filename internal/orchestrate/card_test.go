@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
+
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // TestCardNamesTheCause puts the signs that containers leave into words.
@@ -27,7 +29,7 @@ func TestCardNamesTheCause(t *testing.T) {
 			if isWell(info) {
 				t.Error("it counts as well")
 			}
-			card := newCard(Container{Name: "p-web-1", Service: "web"}, info, test.logs).String()
+			card := newCard(observe.Container{Name: "p-web-1", Service: "web"}, info, test.logs).String()
 			for _, want := range test.want {
 				if !strings.Contains(card, want) {
 					t.Errorf("%q is not in\n%s", want, card)

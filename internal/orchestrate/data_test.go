@@ -9,7 +9,10 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 )
 
 // Anonymous volumes are handed on, but where the Compose file has something else at their paths by now.
@@ -21,7 +24,7 @@ volumes: {data: {}}
 `
 	w := newWorld(t, compose(t, before))
 	data := func() map[string]string {
-		observed, err := orchestrate.Observe(t.Context(), w, "p")
+		observed, err := observe.Project(t.Context(), w, "p")
 		w.check(err)
 		return observed.Containers[0].Data
 	}
@@ -33,12 +36,12 @@ volumes: {data: {}}
 	if got := data(); len(old) != 6 || len(got) != 1 || got["/kept"] != old["/kept"] {
 		t.Errorf("it had %v, and has %v", old, got)
 	}
-	w.up(orchestrate.PlanOptions{ForceRecreate: true, RenewVolumes: true})
+	w.up(planner.Options{Notice: notice, ForceRecreate: true, RenewVolumes: true})
 	renewed := data()["/kept"]
 	if renewed == old["/kept"] || renewed == "" {
 		t.Errorf("renewed: %v", data())
 	}
-	w.down(orchestrate.DownOptions{})
+	w.down(planner.DownOptions{})
 	var left []string
 	for _, v := range w.volumes() {
 		if v != "p_data" {
@@ -63,17 +66,17 @@ func TestConfigFoldersAreNoData(t *testing.T) {
 	if n := len(w.volumes()); n != 2 {
 		t.Fatalf("%d volumes", n)
 	}
-	w.up(orchestrate.PlanOptions{ForceRecreate: true})
+	w.up(planner.Options{Notice: notice, ForceRecreate: true})
 	if n := len(w.volumes()); n != 2 {
 		t.Errorf("%d volumes after a replacement", n)
 	}
-	w.down(orchestrate.DownOptions{})
+	w.down(planner.DownOptions{})
 	if n := len(w.volumes()); n != 1 {
 		t.Errorf("%d volumes after down", n)
 	}
 	w.up()
-	w.up(orchestrate.PlanOptions{ForceRecreate: true})
-	w.down(orchestrate.DownOptions{Volumes: true})
+	w.up(planner.Options{Notice: notice, ForceRecreate: true})
+	w.down(planner.DownOptions{Volumes: true})
 	if n := len(w.volumes()); n != 1 {
 		t.Errorf("%d volumes after down -v", n)
 	}
@@ -82,7 +85,7 @@ func TestConfigFoldersAreNoData(t *testing.T) {
 // volumes lists all that the engine has.
 func (w *world) volumes() (names []string) {
 	w.Helper()
-	observed, err := orchestrate.Observe(w.Context(), w, "p")
+	observed, err := observe.Project(w.Context(), w, "p")
 	w.check(err)
 	for _, v := range observed.Volumes {
 		names = append(names, v.Name)
@@ -92,20 +95,20 @@ func (w *world) volumes() (names []string) {
 
 func TestImagesGoWithTheStack(t *testing.T) {
 	const file = "services: {built: {build: .}, named: {image: named}, shared: {image: shared}}\n"
-	for choice, want := range map[orchestrate.RemoveImages]string{
-		orchestrate.RemoveNoImages: "named p-built shared", orchestrate.RemoveLocalImages: "named shared", orchestrate.RemoveAllImages: "shared",
+	for choice, want := range map[planner.RemoveImages]string{
+		planner.RemoveNoImages: "named p-built shared", planner.RemoveLocalImages: "named shared", planner.RemoveAllImages: "shared",
 	} {
 		w := newWorld(t, compose(t, file))
-		w.images["built"] = orchestrate.Image{Ref: "p-built", ID: "sha256:built"}
+		w.images["built"] = planner.Image{Ref: "p-built", ID: "sha256:built"}
 		w.AddImage("p-built", "sha256:built")
 		w.up()
 		_, err := w.ContainerCreate(t.Context(), &dockercontainer.Config{Image: "shared"}, &dockercontainer.HostConfig{}, &network.NetworkingConfig{}, nil, "other")
 		w.check(err)
-		observed, err := orchestrate.Observe(t.Context(), w, "p")
+		observed, err := observe.Project(t.Context(), w, "p")
 		w.check(err)
 		var warned string
-		w.check(orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Images: choice}), func(e orchestrate.Event) {
-			if e.Kind == orchestrate.EventWarning {
+		w.check(apply.Plan(t.Context(), w, planner.Down(observed, planner.DownOptions{Images: choice}), func(e report.Event) {
+			if e.Kind == report.Warning {
 				warned += e.Object + ": " + e.Detail
 			}
 		}))
@@ -117,7 +120,7 @@ func TestImagesGoWithTheStack(t *testing.T) {
 				left = append(left, i.RepoTags[0])
 			}
 		}
-		if strings.Join(left, " ") != want || (warned != "") != (choice == orchestrate.RemoveAllImages) {
+		if strings.Join(left, " ") != want || (warned != "") != (choice == planner.RemoveAllImages) {
 			t.Errorf("%q leaves %v, and says %q", choice, left, warned)
 		}
 	}

@@ -7,19 +7,22 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 // notCompared are the labels that may be wrong on a container that stays, and why.
 var notCompared = map[string]string{
-	orchestrate.LabelImage:       "the container's image itself is compared",
-	orchestrate.LabelWorkingDir:  "the folder may move, and the container stays the same",
-	orchestrate.LabelConfigFiles: "as the folder; a command that needs the same files looks at it",
-	orchestrate.LabelVersion:     "who made it changes nothing about it",
-	orchestrate.LabelFields:      "it puts the hash into words; without it, another tool made the container",
-	orchestrate.LabelOneOff:      "only what is not one-off is looked for: any other value makes it no replica",
+	label.Image:       "the container's image itself is compared",
+	label.WorkingDir:  "the folder may move, and the container stays the same",
+	label.ConfigFiles: "as the folder; a command that needs the same files looks at it",
+	label.Version:     "who made it changes nothing about it",
+	label.Fields:      "it puts the hash into words; without it, another tool made the container",
+	label.OneOff:      "only what is not one-off is looked for: any other value makes it no replica",
 }
 
-// Every label that is written is compared, but those that notCompared gives a reason for.
+// Every name that is written is compared, but those that notCompared gives a reason for.
 func TestEveryLabelIsCompared(t *testing.T) {
 	user := compose(t, `
 configs: {c: {content: x}}
@@ -31,25 +34,25 @@ services:
 	for _, s := range []*world{w, newWorld(t, user)} {
 		s.up()
 		seen := map[string]bool{}
-		observed, err := orchestrate.Observe(t.Context(), s, s.stack.Project.Name)
+		observed, err := observe.Project(t.Context(), s, s.stack.Project.Name)
 		s.check(err)
 		for _, c := range observed.Containers {
-			for label, value := range maps.Clone(c.Labels) {
-				if notCompared[label] != "" || seen[c.Service+label] || !strings.HasPrefix(label, "com.docker.compose.") && !strings.HasPrefix(label, "dev.stackctl.") {
+			for name, value := range maps.Clone(c.Labels) {
+				if notCompared[name] != "" || seen[c.Service+name] || !strings.HasPrefix(name, "com.docker.compose.") && !strings.HasPrefix(name, "dev.stackctl.") {
 					continue
 				}
-				seen[c.Service+label] = true
+				seen[c.Service+name] = true
 				for _, wrong := range []string{"", "7"} {
-					if wrong == value || wrong == "" && label == orchestrate.LabelContainerNumber { // which is 1 then
+					if wrong == value || wrong == "" && name == label.ContainerNumber { // which is 1 then
 						continue
 					}
-					s.SetLabel(c.Name, label, wrong)
-					plan, _, err := orchestrate.Prepare(t.Context(), s, s.stack, s.images, orchestrate.PlanOptions{RemoveOrphans: true})
+					s.SetLabel(c.Name, name, wrong)
+					plan, _, err := orchestrate.Prepare(t.Context(), s, s.stack, s.images, planner.Options{Notice: notice, RemoveOrphans: true})
 					if err == nil && plan.Empty() { // with another project's name, it is an error
-						t.Errorf("%s: label %s is %q instead of %q, and the plan is\n%v", c.Name, label, wrong, value, plan)
+						t.Errorf("%s: name %s is %q instead of %q, and the plan is\n%v", c.Name, name, wrong, value, plan)
 					}
 				}
-				s.SetLabel(c.Name, label, value)
+				s.SetLabel(c.Name, name, value)
 			}
 		}
 		s.settled()
@@ -67,17 +70,17 @@ services:
 	w := newWorld(t, whole)
 	w.up()
 	labels := func() map[string]string {
-		observed, err := orchestrate.Observe(t.Context(), w, "p")
+		observed, err := observe.Project(t.Context(), w, "p")
 		w.check(err)
-		i := slices.IndexFunc(observed.Containers, func(c orchestrate.Container) bool { return c.Service == "a" })
+		i := slices.IndexFunc(observed.Containers, func(c observe.Container) bool { return c.Service == "a" })
 		return observed.Containers[i].Labels
 	}
 	before := labels()
 	part, err := whole.Only(t.Context(), []string{"a"})
 	w.check(err)
 	w.use(part)
-	w.up(orchestrate.PlanOptions{ForceRecreate: true})
-	if after := labels(); !maps.Equal(before, after) || after[orchestrate.LabelDependsOn] != "b:service_healthy:true,c:service_started:false" {
+	w.up(planner.Options{Notice: notice, ForceRecreate: true})
+	if after := labels(); !maps.Equal(before, after) || after[label.DependsOn] != "b:service_healthy:true,c:service_started:false" {
 		t.Errorf("before: %v\nafter:  %v", before, after)
 	}
 	w.use(whole)

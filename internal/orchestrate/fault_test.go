@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -48,7 +51,7 @@ func TestEveryCallOfUpMayFail(t *testing.T) {
 					w := newWorld(t, plain)
 					situation(w)
 					more = w.brokenCall(k, lost, func() error {
-						_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+						_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 						return err
 					})
 					w.up()
@@ -67,13 +70,13 @@ func TestEveryCallOfDownMayFail(t *testing.T) {
 				w := newWorld(t, two)
 				w.up()
 				more = w.brokenCall(k, lost, func() error {
-					observed, err := orchestrate.Observe(t.Context(), w, projectName)
+					observed, err := observe.Project(t.Context(), w, projectName)
 					if err != nil {
 						return err
 					}
-					return orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true}), nil)
+					return apply.Plan(t.Context(), w, planner.Down(observed, planner.DownOptions{Volumes: true}), nil)
 				})
-				w.down(orchestrate.DownOptions{Volumes: true})
+				w.down(planner.DownOptions{Volumes: true})
 				if left := w.Dump(); left != "network bridge: 172.17.0.0/16\n" {
 					t.Fatalf("left after the second down:\n%s", left)
 				}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -55,7 +56,7 @@ func TestSecretBelowAMount(t *testing.T) {
 			if got := w.File("p-a-1", test.target); got != "changed" {
 				t.Errorf("after a change, with the container stopped, the secret is %q", got)
 			}
-			w.down(orchestrate.DownOptions{})
+			w.down(planner.DownOptions{})
 			if dump := w.Dump(); strings.Contains(dump, "container ") || strings.Count(dump, "volume ") > strings.Count(dump, "volume p_data")+strings.Count(test.service, "'/data'") {
 				t.Errorf("what stays:\n%s", dump)
 			}
@@ -82,14 +83,14 @@ func TestNoHelperStays(t *testing.T) {
 	for k := 1; ; k++ {
 		w := newWorld(t, s)
 		w.FailAt(k, os.ErrDeadlineExceeded)
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 		w.Forget()
 		if strings.Contains(w.Dump(), "random_") && err == nil {
 			t.Errorf("call %d: %s", k, w.Dump())
 		}
 		w.up()
 		w.settled()
-		w.down(orchestrate.DownOptions{})
+		w.down(planner.DownOptions{})
 		if dump := w.Dump(); strings.Contains(dump, "container ") {
 			t.Errorf("after down, call %d failing:\n%s", k, dump)
 		}
@@ -105,7 +106,7 @@ services: {a: {image: a, tmpfs: [/cfg], configs: [{source: c, target: /cfg/c}], 
 configs: {c: {content: x}}
 `)
 	w := newWorld(t, s)
-	_, _, err := orchestrate.Prepare(t.Context(), w, s, w.images, orchestrate.PlanOptions{})
+	_, _, err := orchestrate.Prepare(t.Context(), w, s, w.images, planner.Options{Notice: notice})
 	if err == nil || !strings.Contains(err.Error(), `mounting "/cfg/c" in service "a": it lies in a volume or tmpfs`) {
 		t.Errorf("err = %v", err)
 	}

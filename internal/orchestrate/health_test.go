@@ -7,7 +7,11 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/ready"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 )
 
 // runs counts the commands that were run in containers.
@@ -43,13 +47,13 @@ services:
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, s)
-				w.Run("p-db-1", enginetest.Program{Health: "starting"})
+				w.Run("p-db-1", memory.Program{Health: "starting"})
 				time.AfterFunc(test.takes, func() { w.SetHealth("p-db-1", "healthy") })
 				var seen recorder
-				_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{WaitTimeout: test.limit}, nil, seen.take)
+				_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice, WaitTimeout: test.limit}, nil, seen.take)
 				if test.want == "" {
 					if err == nil {
-						err = orchestrate.AwaitReady(t.Context(), w, w.stack, orchestrate.Waiting{Healthy: true})
+						err = ready.Await(t.Context(), w, w.stack, ready.Waiting{Healthy: true})
 					}
 					if err != nil || w.State("p-app-1") != "running" {
 						t.Errorf("err = %v, app is %s", err, w.State("p-app-1"))
@@ -70,7 +74,7 @@ services:
 
 func (r *recorder) said(detail string) bool {
 	for _, e := range r.events {
-		if e.Kind == orchestrate.EventProgress && e.Detail == detail {
+		if e.Kind == report.Progress && e.Detail == detail {
 			return true
 		}
 	}
@@ -84,7 +88,7 @@ func TestJobHasNoLimit(t *testing.T) {
 		w := newWorld(t, s)
 		time.AfterFunc(3*time.Hour, func() { w.Exit("p-job-1", 0) })
 		var seen recorder
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, seen.take)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, seen.take)
 		if err != nil || w.State("p-app-1") != "running" {
 			t.Errorf("err = %v, app is %s", err, w.State("p-app-1"))
 		}
@@ -104,7 +108,7 @@ services:
     healthcheck: {test: [CMD, check], interval: 30s, timeout: 1s}
     x-stackctl: {healthcheck: harmless}
 `)
-	program := enginetest.Program{Health: "starting", Command: func([]string, map[string]string) (string, int) { return "", 0 }}
+	program := memory.Program{Health: "starting", Command: func([]string, map[string]string) (string, int) { return "", 0 }}
 	t.Run("succeeds", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, s)
@@ -115,10 +119,10 @@ services:
 			if took := time.Since(begin); took > time.Second || runs(w) != 1 {
 				t.Errorf("after %s and %d checks", took, runs(w))
 			}
-			if err := orchestrate.AwaitReady(t.Context(), w, w.stack, orchestrate.Waiting{}); err != nil || time.Since(begin) > time.Second || runs(w) != 2 {
+			if err := ready.Await(t.Context(), w, w.stack, ready.Waiting{}); err != nil || time.Since(begin) > time.Second || runs(w) != 2 {
 				t.Errorf("after %s and %d checks: %v", time.Since(begin), runs(w), err)
 			}
-			if err := orchestrate.AwaitReady(t.Context(), w, w.stack, orchestrate.Waiting{Healthy: true}); err != nil || time.Since(begin) < 30*time.Second || runs(w) != 2 {
+			if err := ready.Await(t.Context(), w, w.stack, ready.Waiting{Healthy: true}); err != nil || time.Since(begin) < 30*time.Second || runs(w) != 2 {
 				t.Errorf("after %s and %d checks, not by the engine's own word: %v", time.Since(begin), runs(w), err)
 			}
 		})
@@ -148,18 +152,18 @@ func TestAwaitReadyEnds(t *testing.T) {
 	}{
 		"starting": {false, 0, `application not healthy after 14m30s; not yet up: service "a" (0 of 1)`},
 		"given":    {false, 3 * time.Second, `application not healthy after 3s; not yet up: service "a" (0 of 1)`},
-		"gone":     {true, 0, "service \"a\" (1 of 1 containers) was stopped or removed meanwhile; see `stackctl ps`, and try again"},
+		"gone":     {true, 0, "service \"a\" (1 of 1 containers) was stopped or removed in the meantime; see `stackctl ps`, and try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, s)
-				w.Run("p-a-1", enginetest.Program{Health: "starting"})
+				w.Run("p-a-1", memory.Program{Health: "starting"})
 				w.up()
 				if test.gone {
 					w.Rename("p-a-1", "q")
-					w.SetLabel("q", orchestrate.LabelProject, "q")
+					w.SetLabel("q", label.Project, "q")
 				}
-				err := orchestrate.AwaitReady(t.Context(), w, w.stack, orchestrate.Waiting{Healthy: true, Limit: test.limit})
+				err := ready.Await(t.Context(), w, w.stack, ready.Waiting{Healthy: true, Limit: test.limit})
 				if err == nil || !strings.HasSuffix(err.Error(), test.want) {
 					t.Errorf("err = %v", err)
 				}

@@ -22,18 +22,25 @@ import (
 
 	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/steps"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
 func TestMain(m *testing.M) {
-	orchestrate.LeavingNotice = 10 * time.Millisecond
 	// What fails is printed with its seed; no files beside the sources.
 	if err := flag.Set("rapid.nofailfile", "true"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }
+
+// notice is Options.Notice, for connections that nobody has.
+const notice = 10 * time.Millisecond
 
 const (
 	conf        = "/etc/nginx/live/nginx.conf"
@@ -95,7 +102,11 @@ func write(t testing.TB, dir, text string) string {
 
 func load(t testing.TB, o stack.Options) *stack.Stack {
 	t.Helper()
-	s, err := stack.Load(t.Context(), o)
+	read, err := stack.Read(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := read.Select(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +114,10 @@ func load(t testing.TB, o stack.Options) *stack.Stack {
 }
 
 // imagesOf gives every service an image whose ID is made of its reference.
-func imagesOf(s *stack.Stack) map[string]orchestrate.Image {
-	images := map[string]orchestrate.Image{}
+func imagesOf(s *stack.Stack) map[string]planner.Image {
+	images := map[string]planner.Image{}
 	for name, svc := range s.Project.Services {
-		images[name] = orchestrate.Image{Ref: svc.Image, ID: "sha256:" + svc.Image}
+		images[name] = planner.Image{Ref: svc.Image, ID: "sha256:" + svc.Image}
 	}
 	return images
 }
@@ -123,14 +134,16 @@ type tb interface {
 // world is an engine and a stack on it.
 type world struct {
 	tb
-	*enginetest.Engine
+	*memory.Engine
 	stack  *stack.Stack
-	images map[string]orchestrate.Image
+	images map[string]planner.Image
+
+	decided int // how many calls there were when a change was decided on
 }
 
 func newWorld(t tb, s *stack.Stack) *world {
 	t.Helper()
-	w := &world{tb: t, Engine: enginetest.New()}
+	w := &world{tb: t, Engine: memory.New()}
 	w.use(s)
 	return w
 }
@@ -143,7 +156,7 @@ func (w *world) use(s *stack.Stack) {
 	}
 }
 
-func (w *world) up(options ...orchestrate.PlanOptions) *orchestrate.Plan {
+func (w *world) up(options ...planner.Options) *steps.Plan {
 	w.Helper()
 	plan, err := orchestrate.Up(w.Context(), w, w.stack, w.images, one(options), nil, nil)
 	if err != nil {
@@ -152,7 +165,7 @@ func (w *world) up(options ...orchestrate.PlanOptions) *orchestrate.Plan {
 	return plan
 }
 
-func (w *world) plan(options ...orchestrate.PlanOptions) *orchestrate.Plan {
+func (w *world) plan(options ...planner.Options) *steps.Plan {
 	w.Helper()
 	plan, _, err := orchestrate.Prepare(w.Context(), w, w.stack, w.images, one(options))
 	if err != nil {
@@ -161,22 +174,22 @@ func (w *world) plan(options ...orchestrate.PlanOptions) *orchestrate.Plan {
 	return plan
 }
 
-func (w *world) down(options orchestrate.DownOptions) *orchestrate.Plan {
+func (w *world) down(options planner.DownOptions) *steps.Plan {
 	w.Helper()
-	observed, err := orchestrate.Observe(w.Context(), w, w.stack.Project.Name)
+	observed, err := observe.Project(w.Context(), w, w.stack.Project.Name)
 	if err != nil {
 		w.Fatal(err)
 	}
-	plan := orchestrate.PlanDown(observed, options)
-	if err := orchestrate.Apply(w.Context(), w, plan, nil); err != nil {
+	plan := planner.Down(observed, options)
+	if err := apply.Plan(w.Context(), w, plan, nil); err != nil {
 		w.Fatalf("down: %v\nplan:\n%v\nengine:\n%s", err, plan, w.Dump())
 	}
 	return plan
 }
 
-func one(options []orchestrate.PlanOptions) orchestrate.PlanOptions {
+func one(options []planner.Options) planner.Options {
 	if len(options) == 0 {
-		return orchestrate.PlanOptions{}
+		return planner.Options{Notice: notice}
 	}
 	return options[0]
 }
@@ -189,7 +202,7 @@ var (
 )
 
 // wantPlan compares a printed plan; leading and trailing line ends of want do not count.
-func wantPlan(t tb, plan *orchestrate.Plan, want string) {
+func wantPlan(t tb, plan *steps.Plan, want string) {
 	t.Helper()
 	got := endOfID.ReplaceAllString(beginOfID.ReplaceAllString(plan.String(), " ID_"), "_ID")
 	if diff := cmp.Diff(strings.Trim(want, "\n"), strings.TrimRight(got, "\n")); diff != "" {
@@ -258,12 +271,12 @@ func container(project, service string, number int) string {
 
 // tryUp is an up that may fail.
 func (w *world) tryUp() {
-	_, _ = orchestrate.Up(w.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, _ = orchestrate.Up(w.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 }
 
 // failing lets every call of a method fail while do runs.
 func (w *world) failing(method string, do func()) {
-	w.Before(func(_ context.Context, c enginetest.Call) error {
+	w.Before(func(_ context.Context, c memory.Call) error {
 		if c.Method == method {
 			return errBroken
 		}
@@ -312,7 +325,7 @@ func (w *world) createVolume(name string, labels map[string]string) {
 // foreign runs a container of another project, or of none, that publishes host ports (ip:port).
 func (w *world) foreign(name, project string, ports ...string) {
 	w.Helper()
-	w.create(name, map[string]string{orchestrate.LabelProject: project}, "bridge", ports...)
+	w.create(name, map[string]string{label.Project: project}, "bridge", ports...)
 	w.check(w.ContainerStart(w.Context(), name, dockercontainer.StartOptions{}))
 }
 
@@ -338,7 +351,7 @@ func (w *world) plannedSubnet() string {
 	list, err := other.NetworkList(w.Context(), network.ListOptions{})
 	w.check(err)
 	for _, n := range list {
-		if n.Labels[orchestrate.LabelProject] == w.stack.Project.Name {
+		if n.Labels[label.Project] == w.stack.Project.Name {
 			return n.IPAM.Config[0].Subnet
 		}
 	}

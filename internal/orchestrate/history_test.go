@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/kept"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // Whichever call of a new entry fails, or loses its answer, the history is one container with all entries that were acknowledged.
@@ -18,25 +19,25 @@ func TestHistoryIsOneContainer(t *testing.T) {
 		} {
 			w := newWorld(t, embedded(t))
 			w.up()
-			w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: "one"}))
+			w.check(kept.Remember(t.Context(), w, projectName, kept.Entry{Command: "one"}))
 			w.Forget()
 			harm(w)
-			err := orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: "two"})
+			err := kept.Remember(t.Context(), w, projectName, kept.Entry{Command: "two"})
 			calls := len(w.Calls())
 			if k > calls {
 				return
 			}
 			w.Forget()
-			observed, listErr := orchestrate.Observe(t.Context(), w, projectName)
+			observed, listErr := observe.Project(t.Context(), w, projectName)
 			w.check(listErr)
-			entries := observed.History()
+			entries := kept.History(observed)
 			if err == nil && (len(entries) != 2 || entries[1].Command != "two") || len(entries) == 0 || entries[0].Command != "one" {
 				t.Errorf("call %d %s: %v, history %v", k, name, err, entries)
 			}
 			if n := strings.Count(w.Dump(), "-history-"); n != 1 && err == nil {
 				t.Errorf("call %d %s: %d containers of the history", k, name, n)
 			}
-			w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: "three"}))
+			w.check(kept.Remember(t.Context(), w, projectName, kept.Entry{Command: "three"}))
 			if n := strings.Count(w.Dump(), "-history-"); n != 1 {
 				t.Errorf("call %d %s, and another entry: %d containers of the history", k, name, n)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/tree"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -151,7 +152,7 @@ func TestAChangeOfEachKeyIsPlanned(t *testing.T) {
 				w.createVolume("outside", nil)
 				w.up()
 				w.use(variant(t, dir, path, values[1-i]))
-				plan, _, err := orchestrate.Prepare(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{RemoveOrphans: true})
+				plan, _, err := orchestrate.Prepare(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice, RemoveOrphans: true})
 				if named := err != nil || !plan.Empty(); named != planned {
 					t.Errorf("%q -> %q: error %v, plan\n%v", values[i], values[1-i], err, plan)
 				}

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 const leaving = "/etc/nginx/live/leaving"
@@ -18,7 +19,7 @@ func TestConnectionsCloseAroundAReload(t *testing.T) {
 		"done":    func(*world, func()) {},
 		"refused": func(w *world, _ func()) { w.Before(on("ContainerKill", func() error { return errors.New("refused") })) },
 		"bad config": func(w *world, _ func()) {
-			w.Run("stackctl-nginx-1", enginetest.Program{Command: func([]string, map[string]string) (string, int) { return "bad directive", 1 }})
+			w.Run("stackctl-nginx-1", memory.Program{Command: func([]string, map[string]string) (string, int) { return "bad directive", 1 }})
 		},
 		"interrupted": func(w *world, cancel func()) {
 			w.Before(on("RunCommand", func() error { cancel(); return nil }))
@@ -33,7 +34,7 @@ func TestConnectionsCloseAroundAReload(t *testing.T) {
 			ends(w, cancel)
 			told := ""
 			w.After(on("ContainerKill", func() error { told = w.File("stackctl-nginx-1", leaving); return nil }))
-			_, err := orchestrate.Up(ctx, w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+			_, err := orchestrate.Up(ctx, w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 			if (err == nil) != (name == "done") || (name == "done") != (told != "") {
 				t.Errorf("up: %v; when nginx reloaded, the sign had %q", err, told)
 			}
@@ -59,8 +60,8 @@ func TestAReloadWritesLittle(t *testing.T) {
 }
 
 // on is a hook for the calls of a method.
-func on(method string, do func() error) enginetest.Hook {
-	return func(_ context.Context, c enginetest.Call) error {
+func on(method string, do func() error) memory.Hook {
+	return func(_ context.Context, c memory.Call) error {
 		if c.Method != method {
 			return nil
 		}

@@ -16,19 +16,24 @@ import (
 	"github.com/docker/docker/api/types/volume"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/kept"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// kept lists the revisions that there are, each by what it holds.
-func (w *world) kept() (kept []string) {
+// revisions lists the revisions that there are, each by what it holds.
+func (w *world) revisions() (revisions []string) {
 	w.Helper()
-	observed, err := orchestrate.Observe(w.Context(), w, w.stack.Project.Name)
+	observed, err := observe.Project(w.Context(), w, w.stack.Project.Name)
 	w.check(err)
-	for _, r := range observed.Revisions("") {
-		kept = append(kept, fmt.Sprintf("revision %s %d %s", r.Service, r.Number, r.Hash[:8]))
+	for _, r := range kept.Revisions(observed, "") {
+		revisions = append(revisions, fmt.Sprintf("revision %s %d %s", r.Service, r.Number, r.Hash[:8]))
 	}
-	return kept
+	return revisions
 }
 
 // Each call of a rollout fails in turn: until it has succeeded, no revision is gone that it drops in the end.
@@ -43,20 +48,20 @@ func TestAFailedRolloutDropsNothing(t *testing.T) {
 			w.use(s)
 			w.up()
 		}
-		if k%2 == 0 { // the newest of those that are kept is what runs
+		if k%2 == 0 { // the newest of those that are revisions is what runs
 			w.check(w.back("web", 0))
 			w.check(w.back("web", 0))
 		}
 		w.use(limits[4])
-		before := w.kept()
+		before := w.revisions()
 		succeeded := false // all that goes before the removals has
 		more = w.brokenCall(k, false, func() error {
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 			calls := w.Calls()
 			succeeded = err == nil || len(calls) >= k && slices.Contains([]string{"ContainerRemove", "ContainerRename"}, calls[k-1].Method)
 			return err
 		})
-		after := w.kept()
+		after := w.revisions()
 		for _, what := range before {
 			if more && !succeeded && !slices.Contains(after, what) {
 				t.Fatalf("call %d broke, and %s is gone; there are %v", k, what, after)
@@ -103,7 +108,7 @@ func changes(t *testing.T) map[string]change {
 	with := func(changed ...string) *stack.Stack {
 		return compose(t, strings.NewReplacer(changed...).Replace(changeable))
 	}
-	up := func(s *stack.Stack, options ...orchestrate.PlanOptions) func(w *world) error {
+	up := func(s *stack.Stack, options ...planner.Options) func(w *world) error {
 		return func(w *world) error {
 			w.use(s)
 			_, err := orchestrate.Up(w.Context(), w, s, w.images, one(options), nil, nil)
@@ -121,11 +126,11 @@ func changes(t *testing.T) map[string]change {
 		}
 	}
 	two, changed := embedded(t, "services: {web: {scale: 2}}"), embedded(t, "services: {web: {scale: 2, mem_limit: 256m}}")
-	wait, orphans := orchestrate.PlanOptions{AwaitReady: true}, orchestrate.PlanOptions{RemoveOrphans: true}
+	wait, orphans := planner.Options{Notice: notice, AwaitReady: true}, planner.Options{Notice: notice, RemoveOrphans: true}
 	return map[string]change{
 		"replace":            {up(plain), up(larger)},
 		"replace and wait":   {up(plain), up(larger, wait)},
-		"recreate":           {up(plain), up(plain, orchestrate.PlanOptions{ForceRecreate: true})},
+		"recreate":           {up(plain), up(plain, planner.Options{Notice: notice, ForceRecreate: true})},
 		"of a paused one":    {after(func(w *world) { w.Pause("p-db-1") }), up(larger, wait)},
 		"of exited ones":     {after(func(w *world) { w.Exit("p-db-1", 1); w.Exit("p-app-1", 0) }), up(larger)},
 		"of a dead one":      {after(func(w *world) { w.Die("p-app-1") }), up(larger)},
@@ -159,8 +164,8 @@ var breakages = []breakage{
 	{"answer lost", func(w *world, k int) { w.LoseAnswer(k, errBroken) }},
 	{"failed for good", func(w *world, k int) {
 		var mu sync.Mutex
-		var broken enginetest.Call
-		w.Before(func(_ context.Context, c enginetest.Call) error {
+		var broken memory.Call
+		w.Before(func(_ context.Context, c memory.Call) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if c.N == k {
@@ -195,7 +200,7 @@ func TestAFailedChangeLosesNothing(t *testing.T) {
 
 // loses reports whether the change made so many calls.
 func loses(t *testing.T, c change, how breakage, k int) (more bool) {
-	w := &world{tb: t, Engine: enginetest.New()}
+	w := &world{tb: t, Engine: memory.New()}
 	w.check(c.before(w))
 	look := func() string { return strings.ReplaceAll(w.Dump(), ": created", ": exited") } // started and stopped again
 	before, looked := w.belongings(), look()
@@ -237,17 +242,17 @@ func TestAFailedDownKeepsWhatTheRestNeeds(t *testing.T) {
 				w.up()
 				w.use(s)
 				w.up()
-				w.check(orchestrate.Remember(t.Context(), w, "p", orchestrate.Entry{Command: "up"}))
+				w.check(kept.Remember(t.Context(), w, "p", kept.Entry{Command: "up"}))
 				all := w.belongings()
 				w.Forget()
 				how.at(w, k)
-				observed, err := orchestrate.Observe(t.Context(), w, "p")
+				observed, err := observe.Project(t.Context(), w, "p")
 				if err == nil {
-					err = orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: true}), nil)
+					err = apply.Plan(t.Context(), w, planner.Down(observed, planner.DownOptions{Volumes: true}), nil)
 				}
 				more = len(w.Calls()) >= k
 				w.Forget()
-				containers, listing := orchestrate.Containers(t.Context(), w, "p")
+				containers, listing := observe.Containers(t.Context(), w, "p")
 				w.check(listing)
 				left := w.belongings()
 				for key, what := range all {
@@ -268,13 +273,13 @@ func TestANetworkThatCannotBeMadeComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, plain)
 		w.up()
-		w.create("oneoff", map[string]string{orchestrate.LabelProject: projectName, orchestrate.LabelService: "web", orchestrate.LabelOneOff: "True"}, "stackctl_default")
+		w.create("oneoff", map[string]string{label.Project: projectName, label.Service: "web", label.OneOff: "True"}, "stackctl_default")
 		w.check(w.ContainerStart(t.Context(), "oneoff", dockercontainer.StartOptions{}))
 		w.Pause("stackctl-web-1")
 		w.createNetworkIn("office", "10.44.0.0/16")
 		before, address := w.Dump(), w.addresses("web")
 		w.use(taken)
-		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+		_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 		if undone := (*orchestrate.UndoneError)(nil); !errors.As(err, &undone) || !strings.Contains(err.Error(), "Pool overlaps") {
 			t.Errorf("up: %v", err)
 		}
@@ -300,7 +305,7 @@ func TestANetworkOfOthersStays(t *testing.T) {
 	only, err := embedded(t, "networks: {default: {internal: true}}").Only(t.Context(), []string{"web"})
 	w.check(err)
 	w.use(only)
-	_, err = orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err = orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	want := "recreating network \"stackctl_default\", because its configuration changed: containers of services that are not part of this run are on it: stackctl-nginx-1, stackctl-redis-1; run `stackctl up` for all services, or stop these first"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

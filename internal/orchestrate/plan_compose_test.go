@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -49,7 +50,7 @@ func TestPlanFollowsDependsOn(t *testing.T) {
 11 start container p-app-1: it does not exist (after 1, 3, 7, 9, 10)
 12 create container p-worker-1: it does not exist
 13 start container p-worker-1: it does not exist (after 1, 7, 12)`)
-	w.Run("p-migrate-1", enginetest.Program{Ends: true})
+	w.Run("p-migrate-1", memory.Program{Ends: true})
 	w.up()
 	w.settled()
 
@@ -65,17 +66,17 @@ func TestPlanFollowsDependsOn(t *testing.T) {
 func TestFailedDependencies(t *testing.T) {
 	for _, test := range []struct {
 		name, container string
-		program         enginetest.Program
+		program         memory.Program
 		want            string
 	}{
-		{"ends with an error", "p-migrate-1", enginetest.Program{Ends: true, Code: 3}, `awaiting container "p-migrate-1": dependency failed to start: container p-migrate-1 exited (3)`},
-		{"unhealthy", "p-db-1", enginetest.Program{Health: "unhealthy"}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 is unhealthy`},
-		{"ends while it is to be healthy", "p-db-1", enginetest.Program{Ends: true}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 exited (0)`},
+		{"ends with an error", "p-migrate-1", memory.Program{Ends: true, Code: 3}, `awaiting container "p-migrate-1": dependency failed to start: container p-migrate-1 exited (3)`},
+		{"unhealthy", "p-db-1", memory.Program{Health: "unhealthy"}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 is unhealthy`},
+		{"ends while it is to be healthy", "p-db-1", memory.Program{Ends: true}, `awaiting container "p-db-1": dependency failed to start: container p-db-1 exited (0)`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, compose(t, ordered))
 			w.Run(test.container, test.program)
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
@@ -95,14 +96,14 @@ services:
   app: {image: app, depends_on: {db: {condition: service_healthy, required: false}}}
   db: {image: db, healthcheck: {test: [CMD, check]}}
 `))
-	w.Run("p-db-1", enginetest.Program{Health: "unhealthy"})
+	w.Run("p-db-1", memory.Program{Health: "unhealthy"})
 	w.up()
 	w.settled()
 }
 
 func TestDependencyWithoutHealthcheck(t *testing.T) {
 	w := newWorld(t, compose(t, "services: {app: {image: app, depends_on: {db: {condition: service_healthy}}}, db: {image: db}}\n"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "p-db-1 has no healthcheck; give it one") {
 		t.Error(err)
 	}
@@ -112,12 +113,12 @@ func TestNameThatMovesToAnotherService(t *testing.T) {
 	w := newWorld(t, compose(t, "services: {old: {image: a, container_name: fixed}}\n"))
 	w.up()
 	w.use(compose(t, "services: {new: {image: a, container_name: fixed}}\n"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	want := `creating container "fixed": a container of that name exists and belongs to service "old" of this project; remove it with --remove-orphans or docker rm fixed`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	removing := orchestrate.PlanOptions{RemoveOrphans: true}
+	removing := planner.Options{Notice: notice, RemoveOrphans: true}
 	wantPlan(t, w.plan(removing), `
  1 rename container fixed to fixed_ID: service "new" needs its name
  2 create container fixed: it does not exist (after 1)
@@ -287,7 +288,7 @@ func TestPortThatMovesToAnotherService(t *testing.T) {
 	w.up() // the port goes to a service that is planned before the one that has it
 	w.settled()
 	w.use(compose(t, "services: {c: {image: b, ports: ['80:80']}}\n"))
-	removing := orchestrate.PlanOptions{RemoveOrphans: true}
+	removing := planner.Options{Notice: notice, RemoveOrphans: true}
 	wantPlan(t, w.plan(removing), `
  1 create container p-c-1: it does not exist
  2 stop container p-a-1: service "c" needs its port or address
@@ -343,7 +344,9 @@ func TestSecretsAreFiles(t *testing.T) {
 	}
 	w.up()
 	w.settled()
-	if _, err := stack.Load(t.Context(), stack.Options{Files: []string{write(t, t.TempDir(), secretFile)}, ProjectName: "p"}); err == nil || !strings.Contains(err.Error(), `reading secret "`) {
+	read, err := stack.Read(t.Context(), stack.Options{Files: []string{write(t, t.TempDir(), secretFile)}, ProjectName: "p"})
+	w.check(err)
+	if _, err := read.Select(t.Context(), nil); err == nil || !strings.Contains(err.Error(), `reading secret "`) {
 		t.Errorf("without the variable: %v", err)
 	}
 }

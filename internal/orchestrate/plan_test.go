@@ -5,27 +5,32 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 const fromNothing = `
  1 create volume stackctl_redis-data: it does not exist
  2 create network stackctl_default: it does not exist
  3 create container stackctl-redis-1: it does not exist (after 1)
- 4 start container stackctl-redis-1: it does not exist (after 2, 3)
- 5 create container stackctl-web-1: it does not exist
- 6 start container stackctl-web-1: it does not exist (after 2, 5)
- 7 create container stackctl-nginx-1: it does not exist
- 8 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 7)
- 9 start container stackctl-nginx-1: it does not exist (after 2, 8)
+ 4 write files stackctl-redis-1:/etc/redis/users.acl: it does not exist (after 3)
+ 5 start container stackctl-redis-1: it does not exist (after 2, 4)
+ 6 create container stackctl-web-1: it does not exist
+ 7 write files stackctl-web-1:/run/secrets/redis_web: it does not exist (after 6)
+ 8 start container stackctl-web-1: it does not exist (after 2, 7)
+ 9 create container stackctl-nginx-1: it does not exist
+10 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 9)
+11 start container stackctl-nginx-1: it does not exist (after 2, 10)
 `
 
 func TestPlanOfEmbeddedStack(t *testing.T) {
 	const threeWebs = "services: {web: {scale: 3}}"
-	recreate := orchestrate.PlanOptions{ForceRecreate: true}
+	recreate := planner.Options{Notice: notice, ForceRecreate: true}
 	for _, test := range []struct {
 		name    string
 		before  func(t *testing.T, w *world) // what happened; nil is an up of the embedded stack
-		options orchestrate.PlanOptions
+		options planner.Options
 		want    string
 		failed  string // what the engine must lack to carry the plan out: then it is not applied
 	}{
@@ -45,14 +50,14 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t, "services: {redis: {cpus: 2, hostname: db, init: true, pids_limit: 65, stop_signal: SIGINT}}"))
 			},
-			want: changed("redis", `cpus changed: "1" -> "2"; hostname added: "db"; init added: "true"; and 2 more`),
+			want: changed(`cpus changed: "1" -> "2"; hostname added: "db"; init added: "true"; and 2 more`),
 		},
 		{
 			name: "image changed",
 			before: func(_ *testing.T, w *world) {
 				w.up()
 				w.AddImage("stackctl-web", "sha256:newer")
-				w.images["web"] = orchestrate.Image{Ref: "stackctl-web", ID: "sha256:newer"}
+				w.images["web"] = planner.Image{Ref: "stackctl-web", ID: "sha256:newer"}
 			},
 			want: rolled("image changed: stackctl-web (sha256:stackctl-web) -> stackctl-web (sha256:newer)"),
 		},
@@ -60,17 +65,19 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			name: "image still to be made",
 			before: func(_ *testing.T, w *world) {
 				w.up()
-				w.images["web"] = orchestrate.Image{Ref: "stackctl-web"}
+				w.images["web"] = planner.Image{Ref: "stackctl-web"}
 			},
-			want:   rolled(`image "stackctl-web" is to be made`),
+			want:   rolled(`image "stackctl-web" has to be pulled or built`),
 			failed: "the image",
 		},
 		{
 			name:   "stopped",
 			before: func(_ *testing.T, w *world) { w.up(); w.Exit("stackctl-redis-1", 0); w.Exit("stackctl-web-1", 137) },
 			want: `
- 1 start container stackctl-redis-1: it is stopped (Exited (0) 3 seconds ago)
- 2 start container stackctl-web-1: it is stopped (Exited (137) 3 seconds ago)`,
+ 1 write files stackctl-redis-1:/etc/redis/users.acl: it is stopped (Exited (0) 3 seconds ago)
+ 2 start container stackctl-redis-1: it is stopped (Exited (0) 3 seconds ago) (after 1)
+ 3 write files stackctl-web-1:/run/secrets/redis_web: it is stopped (Exited (137) 3 seconds ago)
+ 4 start container stackctl-web-1: it is stopped (Exited (137) 3 seconds ago) (after 3)`,
 		},
 		{
 			name:   "stopped front gets its config again",
@@ -100,21 +107,23 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			before: func(_ *testing.T, w *world) { w.up(); w.Die("stackctl-web-1") },
 			want: `
  1 create container ID_stackctl-web-1: it is dead
- 2 start container ID_stackctl-web-1: it is dead (after 1)
- 3 remove container stackctl-web-1: it is dead (after 2)
- 4 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 3)`,
+ 2 write files ID_stackctl-web-1:/run/secrets/redis_web: it is dead (after 1)
+ 3 start container ID_stackctl-web-1: it is dead (after 2)
+ 4 remove container stackctl-web-1: it is dead (after 3)
+ 5 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 4)`,
 		},
 		{
 			name:   "renamed",
 			before: func(_ *testing.T, w *world) { w.up(); w.Rename("stackctl-web-1", "0123_stackctl-web-1") },
 			want: `
  1 create container ID_stackctl-web-1: its name is "0123_stackctl-web-1"
- 2 start container ID_stackctl-web-1: its name is "0123_stackctl-web-1" (after 1)
- 3 await container ID_stackctl-web-1: it is to serve (after 2)
- 4 reload container stackctl-nginx-1: service "web" has new replicas (after 3)
- 5 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 3, 4)
- 6 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 5)
- 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 5)`,
+ 2 write files ID_stackctl-web-1:/run/secrets/redis_web: its name is "0123_stackctl-web-1" (after 1)
+ 3 start container ID_stackctl-web-1: its name is "0123_stackctl-web-1" (after 2)
+ 4 await container ID_stackctl-web-1: requests go to it next (after 3)
+ 5 reload container stackctl-nginx-1: service "web" has new replicas (after 4)
+ 6 stop container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 4, 5)
+ 7 remove container 0123_stackctl-web-1: its name is "0123_stackctl-web-1" (after 6)
+ 8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 6)`,
 		},
 		{
 			name: "only the network is there",
@@ -128,12 +137,14 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			want: `
  1 create volume stackctl_redis-data: it does not exist
  2 create container stackctl-redis-1: it does not exist (after 1)
- 3 start container stackctl-redis-1: it does not exist (after 2)
- 4 create container stackctl-web-1: it does not exist
- 5 start container stackctl-web-1: it does not exist (after 4)
- 6 create container stackctl-nginx-1: it does not exist
- 7 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 6)
- 8 start container stackctl-nginx-1: it does not exist (after 7)`,
+ 3 write files stackctl-redis-1:/etc/redis/users.acl: it does not exist (after 2)
+ 4 start container stackctl-redis-1: it does not exist (after 3)
+ 5 create container stackctl-web-1: it does not exist
+ 6 write files stackctl-web-1:/run/secrets/redis_web: it does not exist (after 5)
+ 7 start container stackctl-web-1: it does not exist (after 6)
+ 8 create container stackctl-nginx-1: it does not exist
+ 9 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it does not exist (after 8)
+10 start container stackctl-nginx-1: it does not exist (after 9)`,
 		},
 		{
 			name: "created but never started",
@@ -141,10 +152,12 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.failing("ContainerStart", func() { w.tryUp() })
 			},
 			want: `
- 1 start container stackctl-redis-1: it was never started
- 2 start container stackctl-web-1: it was never started
- 3 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
- 4 start container stackctl-nginx-1: it was never started (after 3)`,
+ 1 write files stackctl-redis-1:/etc/redis/users.acl: it was never started
+ 2 start container stackctl-redis-1: it was never started (after 1)
+ 3 write files stackctl-web-1:/run/secrets/redis_web: it was never started
+ 4 start container stackctl-web-1: it was never started (after 3)
+ 5 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
+ 6 start container stackctl-nginx-1: it was never started (after 5)`,
 		},
 		{
 			name: "containers without their network, one never started",
@@ -159,15 +172,17 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			want: `
  1 create network stackctl_default: it does not exist
  2 create container ID_stackctl-redis-1: its network "stackctl_default" was removed
- 3 start container ID_stackctl-redis-1: its network "stackctl_default" was removed (after 1, 2)
- 4 create container ID_stackctl-web-1: its network "stackctl_default" was removed
- 5 start container ID_stackctl-web-1: its network "stackctl_default" was removed (after 1, 4)
- 6 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
- 7 start container stackctl-nginx-1: it was never started (after 6)
- 8 remove container stackctl-redis-1: its network "stackctl_default" was removed (after 3, 5, 7)
- 9 remove container stackctl-web-1: its network "stackctl_default" was removed (after 3, 5, 7)
-10 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 8)
-11 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 9)`,
+ 3 write files ID_stackctl-redis-1:/etc/redis/users.acl: its network "stackctl_default" was removed (after 2)
+ 4 start container ID_stackctl-redis-1: its network "stackctl_default" was removed (after 1, 3)
+ 5 create container ID_stackctl-web-1: its network "stackctl_default" was removed
+ 6 write files ID_stackctl-web-1:/run/secrets/redis_web: its network "stackctl_default" was removed (after 5)
+ 7 start container ID_stackctl-web-1: its network "stackctl_default" was removed (after 1, 6)
+ 8 write files stackctl-nginx-1:/etc/nginx/live/nginx.conf: it was never started
+ 9 start container stackctl-nginx-1: it was never started (after 1, 8)
+10 remove container stackctl-redis-1: its network "stackctl_default" was removed (after 4, 7, 9)
+11 remove container stackctl-web-1: its network "stackctl_default" was removed (after 4, 7, 9)
+12 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 10)
+13 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 11)`,
 		},
 		{
 			name:   "disconnected",
@@ -175,11 +190,12 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			// The address of the old one is free, so that the new one gets it.
 			want: `
  1 create container ID_stackctl-web-1: it is not on network "stackctl_default"
- 2 start container ID_stackctl-web-1: it is not on network "stackctl_default" (after 1)
- 3 await container ID_stackctl-web-1: it is to serve (after 2)
- 4 stop container stackctl-web-1: it is not on network "stackctl_default" (after 3)
- 5 remove container stackctl-web-1: it is not on network "stackctl_default" (after 4)
- 6 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 5)`,
+ 2 write files ID_stackctl-web-1:/run/secrets/redis_web: it is not on network "stackctl_default" (after 1)
+ 3 start container ID_stackctl-web-1: it is not on network "stackctl_default" (after 2)
+ 4 await container ID_stackctl-web-1: requests go to it next (after 3)
+ 5 stop container stackctl-web-1: it is not on network "stackctl_default" (after 4)
+ 6 remove container stackctl-web-1: it is not on network "stackctl_default" (after 5)
+ 7 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 6)`,
 		},
 		{
 			name: "service gone",
@@ -197,7 +213,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t))
 			},
-			options: orchestrate.PlanOptions{RemoveOrphans: true},
+			options: planner.Options{Notice: notice, RemoveOrphans: true},
 			want: `
  1 stop container stackctl-worker-1: service "worker" is not in the Compose file
  2 remove container stackctl-worker-1: service "worker" is not in the Compose file (after 1)`,
@@ -207,21 +223,23 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 			options: recreate,
 			want: `
  1 create container ID_stackctl-redis-1: --force-recreate
- 2 stop container stackctl-redis-1: --force-recreate (after 1)
- 3 start container ID_stackctl-redis-1: --force-recreate (after 1, 2)
- 4 create container ID_stackctl-web-1: --force-recreate
- 5 stop container stackctl-web-1: --force-recreate (after 4)
- 6 start container ID_stackctl-web-1: --force-recreate (after 4, 5)
- 7 create container ID_stackctl-nginx-1: --force-recreate
- 8 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 7)
- 9 stop container stackctl-nginx-1: --force-recreate (after 8)
-10 start container ID_stackctl-nginx-1: --force-recreate (after 8, 9)
-11 remove container stackctl-redis-1: --force-recreate (after 3, 6, 10)
-12 remove container stackctl-web-1: --force-recreate (after 3, 6, 10)
-13 remove container stackctl-nginx-1: --force-recreate (after 3, 6, 10)
-14 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 11)
-15 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 12)
-16 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 13)`,
+ 2 write files ID_stackctl-redis-1:/etc/redis/users.acl: --force-recreate (after 1)
+ 3 stop container stackctl-redis-1: --force-recreate (after 2)
+ 4 start container ID_stackctl-redis-1: --force-recreate (after 2, 3)
+ 5 create container ID_stackctl-web-1: --force-recreate
+ 6 write files ID_stackctl-web-1:/run/secrets/redis_web: --force-recreate (after 5)
+ 7 stop container stackctl-web-1: --force-recreate (after 6)
+ 8 start container ID_stackctl-web-1: --force-recreate (after 6, 7)
+ 9 create container ID_stackctl-nginx-1: --force-recreate
+10 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: --force-recreate (after 9)
+11 stop container stackctl-nginx-1: --force-recreate (after 10)
+12 start container ID_stackctl-nginx-1: --force-recreate (after 10, 11)
+13 remove container stackctl-redis-1: --force-recreate (after 4, 8, 12)
+14 remove container stackctl-web-1: --force-recreate (after 4, 8, 12)
+15 remove container stackctl-nginx-1: --force-recreate (after 4, 8, 12)
+16 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 13)
+17 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 14)
+18 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 15)`,
 		},
 		{
 			name:   "network changed",
@@ -236,30 +254,34 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
  7 remove network stackctl_default: its configuration changed (after 2, 4, 6)
  8 create network stackctl_default: its configuration changed (after 7)
  9 create container ID_stackctl-redis-1: network "default" is recreated: its configuration changed (after 8)
-10 start container ID_stackctl-redis-1: network "default" is recreated: its configuration changed (after 3, 8, 9)
-11 create container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 8)
-12 start container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 5, 8, 11)
-13 create container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 8)
-14 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is recreated: its configuration changed (after 13)
-15 start container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 1, 8, 14)
-16 remove container stackctl-redis-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
-17 remove container stackctl-web-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
-18 remove container stackctl-nginx-1: network "default" is recreated: its configuration changed (after 10, 12, 15)
-19 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 16)
-20 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 17)
-21 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 18)`,
+10 write files ID_stackctl-redis-1:/etc/redis/users.acl: network "default" is recreated: its configuration changed (after 9)
+11 start container ID_stackctl-redis-1: network "default" is recreated: its configuration changed (after 3, 8, 10)
+12 create container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 8)
+13 write files ID_stackctl-web-1:/run/secrets/redis_web: network "default" is recreated: its configuration changed (after 12)
+14 start container ID_stackctl-web-1: network "default" is recreated: its configuration changed (after 5, 8, 13)
+15 create container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 8)
+16 write files ID_stackctl-nginx-1:/etc/nginx/live/nginx.conf: network "default" is recreated: its configuration changed (after 15)
+17 start container ID_stackctl-nginx-1: network "default" is recreated: its configuration changed (after 1, 8, 16)
+18 remove container stackctl-redis-1: network "default" is recreated: its configuration changed (after 11, 14, 17)
+19 remove container stackctl-web-1: network "default" is recreated: its configuration changed (after 11, 14, 17)
+20 remove container stackctl-nginx-1: network "default" is recreated: its configuration changed (after 11, 14, 17)
+21 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 18)
+22 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 19)
+23 rename container ID_stackctl-nginx-1 to stackctl-nginx-1: the one that it replaced is gone (after 20)`,
 		},
 		{
 			name:   "scaled up",
 			before: func(t *testing.T, w *world) { w.up(); w.use(embedded(t, threeWebs)) },
 			want: `
  1 create container stackctl-web-2: it does not exist
- 2 start container stackctl-web-2: it does not exist (after 1)
- 3 create container stackctl-web-3: it does not exist
- 4 start container stackctl-web-3: it does not exist (after 3)
- 5 await container stackctl-web-2: it is to serve (after 2)
- 6 await container stackctl-web-3: it is to serve (after 4)
- 7 reload container stackctl-nginx-1: its content changed (after 5, 6)`,
+ 2 write files stackctl-web-2:/run/secrets/redis_web: it does not exist (after 1)
+ 3 start container stackctl-web-2: it does not exist (after 2)
+ 4 create container stackctl-web-3: it does not exist
+ 5 write files stackctl-web-3:/run/secrets/redis_web: it does not exist (after 4)
+ 6 start container stackctl-web-3: it does not exist (after 5)
+ 7 await container stackctl-web-2: requests go to it next (after 3)
+ 8 await container stackctl-web-3: requests go to it next (after 6)
+ 9 reload container stackctl-nginx-1: its content changed (after 7, 8)`,
 		},
 		{
 			name:   "scaled down: nginx forgets the leavers before they are stopped",
@@ -296,7 +318,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.use(embedded(t, "services: {web: {scale: 2}}"))
 				w.up()
 				w.Rename("stackctl-web-2", "0123_stackctl-web-1")
-				w.SetLabel("0123_stackctl-web-1", orchestrate.LabelContainerNumber, "1")
+				w.SetLabel("0123_stackctl-web-1", label.ContainerNumber, "1")
 				w.use(embedded(t))
 			},
 			want: `
@@ -310,7 +332,7 @@ func TestPlanOfEmbeddedStack(t *testing.T) {
 				w.up()
 				w.use(embedded(t, "x-stackctl: {store: {service: redis, port: 6380, via: web}}"))
 			},
-			want: replaced("redis", `label dev.stackctl.store changed: "6379" -> "6380"`),
+			want: replaced(`label dev.stackctl.store changed: "6379" -> "6380"`),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -335,33 +357,36 @@ func rolled(cause string) string {
 	return strings.ReplaceAll(`
  1 keep revision stackctl-web-revision-1: 'stackctl rollback' goes back to it
  2 create container ID_stackctl-web-1: CAUSE
- 3 start container ID_stackctl-web-1: CAUSE (after 2)
- 4 await container ID_stackctl-web-1: it is to serve (after 3)
- 5 reload container stackctl-nginx-1: service "web" has new replicas (after 4)
- 6 stop container stackctl-web-1: CAUSE (after 4, 5)
- 7 remove container stackctl-web-1: CAUSE (after 1, 6)
- 8 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 7)`, "CAUSE", cause)
+ 3 write files ID_stackctl-web-1:/run/secrets/redis_web: CAUSE (after 2)
+ 4 start container ID_stackctl-web-1: CAUSE (after 3)
+ 5 await container ID_stackctl-web-1: requests go to it next (after 4)
+ 6 reload container stackctl-nginx-1: service "web" has new replicas (after 5)
+ 7 stop container stackctl-web-1: CAUSE (after 5, 6)
+ 8 remove container stackctl-web-1: CAUSE (after 1, 7)
+ 9 rename container ID_stackctl-web-1 to stackctl-web-1: the one that it replaced is gone (after 8)`, "CAUSE", cause)
 }
 
-// changed is the plan that recreates one running container with another configuration.
-func changed(service, cause string) string {
-	return strings.NewReplacer("SERVICE", service, "CAUSE", cause).Replace(`
- 1 keep revision stackctl-SERVICE-revision-1: 'stackctl rollback' goes back to it
- 2 create container ID_stackctl-SERVICE-1: CAUSE
- 3 stop container stackctl-SERVICE-1: CAUSE (after 2)
- 4 start container ID_stackctl-SERVICE-1: CAUSE (after 2, 3)
- 5 remove container stackctl-SERVICE-1: CAUSE (after 1, 4)
- 6 rename container ID_stackctl-SERVICE-1 to stackctl-SERVICE-1: the one that it replaced is gone (after 5)`)
+// changed is the plan that recreates Redis with another configuration.
+func changed(cause string) string {
+	return strings.ReplaceAll(`
+ 1 keep revision stackctl-redis-revision-1: 'stackctl rollback' goes back to it
+ 2 create container ID_stackctl-redis-1: CAUSE
+ 3 write files ID_stackctl-redis-1:/etc/redis/users.acl: CAUSE (after 2)
+ 4 stop container stackctl-redis-1: CAUSE (after 3)
+ 5 start container ID_stackctl-redis-1: CAUSE (after 3, 4)
+ 6 remove container stackctl-redis-1: CAUSE (after 1, 5)
+ 7 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 6)`, "CAUSE", cause)
 }
 
 // replaced is the plan that recreates one running container.
-func replaced(service, cause string) string {
-	return strings.NewReplacer("NAME", "stackctl-"+service+"-1", "CAUSE", cause).Replace(`
- 1 create container ID_NAME: CAUSE
- 2 stop container NAME: CAUSE (after 1)
- 3 start container ID_NAME: CAUSE (after 1, 2)
- 4 remove container NAME: CAUSE (after 3)
- 5 rename container ID_NAME to NAME: the one that it replaced is gone (after 4)`)
+func replaced(cause string) string {
+	return strings.ReplaceAll(`
+ 1 create container ID_stackctl-redis-1: CAUSE
+ 2 write files ID_stackctl-redis-1:/etc/redis/users.acl: CAUSE (after 1)
+ 3 stop container stackctl-redis-1: CAUSE (after 2)
+ 4 start container ID_stackctl-redis-1: CAUSE (after 2, 3)
+ 5 remove container stackctl-redis-1: CAUSE (after 4)
+ 6 rename container ID_stackctl-redis-1 to stackctl-redis-1: the one that it replaced is gone (after 5)`, "CAUSE", cause)
 }
 
 func TestPlanToZeroReplicas(t *testing.T) {
@@ -369,7 +394,7 @@ func TestPlanToZeroReplicas(t *testing.T) {
 	w.up()
 	w.use(embedded(t, "services: {worker: {image: worker, deploy: {replicas: 0}}}"))
 	for _, orphans := range []bool{false, true} {
-		wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: orphans}), `
+		wantPlan(t, w.plan(planner.Options{Notice: notice, RemoveOrphans: orphans}), `
  1 stop container stackctl-worker-1: service "worker" has 0 replicas
  2 stop container stackctl-worker-2: service "worker" has 0 replicas
  3 remove container stackctl-worker-1: service "worker" has 0 replicas (after 1, 2)
@@ -391,13 +416,13 @@ func TestPlanShowsNoSecrets(t *testing.T) {
 
 func TestPlanIsPure(t *testing.T) {
 	w := newWorld(t, embedded(t))
-	observed, err := orchestrate.Observe(t.Context(), w, projectName)
+	observed, err := observe.Project(t.Context(), w, projectName)
 	if err != nil {
 		t.Fatal(err)
 	}
 	taken := len(observed.Subnets)
 	for range 2 {
-		if _, err := orchestrate.PlanUp(w.stack, observed, w.images, orchestrate.PlanOptions{}); err != nil {
+		if _, err := planner.Up(w.stack, observed, w.images, planner.Options{Notice: notice}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -421,7 +446,7 @@ func TestSelectedServicesLeaveTheOthersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.use(selected)
-	wantPlan(t, w.plan(orchestrate.PlanOptions{RemoveOrphans: true}), rolled(`mem_limit changed: "134217728" -> "268435456"`))
+	wantPlan(t, w.plan(planner.Options{Notice: notice, RemoveOrphans: true}), rolled(`mem_limit changed: "134217728" -> "268435456"`))
 }
 
 func TestForeignObjectsAreLeftUntouched(t *testing.T) {
@@ -452,7 +477,7 @@ func TestForeignObjectsAreLeftUntouched(t *testing.T) {
 		},
 		{
 			"network of another project", func(w *world) {
-				w.createNetwork("stackctl_default", map[string]string{orchestrate.LabelProject: "shop"})
+				w.createNetwork("stackctl_default", map[string]string{label.Project: "shop"})
 			},
 			`creating network "stackctl_default": a network of that name exists and belongs to project "shop"`,
 		},
@@ -462,7 +487,7 @@ func TestForeignObjectsAreLeftUntouched(t *testing.T) {
 		},
 		{
 			"volume of another project", func(w *world) {
-				w.createVolume("stackctl_redis-data", map[string]string{orchestrate.LabelProject: "shop"})
+				w.createVolume("stackctl_redis-data", map[string]string{label.Project: "shop"})
 			},
 			`belongs to project "shop"; it was left untouched: rename it in the Compose file, or declare it ` + "`external: true`",
 		},
@@ -471,7 +496,7 @@ func TestForeignObjectsAreLeftUntouched(t *testing.T) {
 			w := newWorld(t, embedded(t))
 			test.before(w)
 			before := w.Dump()
-			plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{ForceRecreate: true}, nil, nil)
+			plan, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice, ForceRecreate: true}, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got  %v\nwant ...%s", err, test.want)
 			}
@@ -489,7 +514,7 @@ func TestPortOfAnotherContainer(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	w.foreign("other", "shop", "127.0.0.1:5002")
 	before := w.Dump()
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	want := `publishing 127.0.0.1:5002: the port is in use by container "other" of project "shop"; stop that, or choose another port with --port`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
@@ -503,7 +528,7 @@ func TestChangedVolumeIsNotThrownAway(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	w.up()
 	w.use(embedded(t, "volumes: {redis-data: {driver_opts: {type: tmpfs}}}"))
-	_, _, err := orchestrate.Prepare(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{})
+	_, _, err := orchestrate.Prepare(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice})
 	if err == nil || !strings.Contains(err.Error(), `changing volume "stackctl_redis-data"`) || !strings.Contains(err.Error(), "would lose its data") {
 		t.Error(err)
 	}
@@ -517,14 +542,14 @@ func TestExternalObjects(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, compose(t, test.compose))
-			if _, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil); err == nil || err.Error() != test.want {
+			if _, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil); err == nil || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
 			}
 			w.createNetwork("office", nil)
 			w.createVolume("archive", nil)
 			w.up()
 			w.settled()
-			w.down(orchestrate.DownOptions{Volumes: true})
+			w.down(planner.DownOptions{Volumes: true})
 			if left := w.Dump(); !strings.Contains(left, "network office") || !strings.Contains(left, "volume archive") || strings.Contains(left, "container") {
 				t.Errorf("left:\n%s", left)
 			}

@@ -2,11 +2,15 @@ package orchestrate
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 // PortOwner names the process of this machine that listens on the TCP port, such as `process 812 (python3)`. It returns
@@ -65,4 +69,41 @@ func processWithSocket(inode string) string {
 		return fmt.Sprintf("process %s (%s)", filepath.Base(dir), strings.TrimSpace(string(name)))
 	}
 	return ""
+}
+
+// explainStart turns the engine's words for a taken port into a PortError. Only a program outside of containers is left
+// to own it: checkPorts has looked at those.
+func explainStart(err error, observed *observe.Observed) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if !strings.Contains(text, "address already in use") && !strings.Contains(text, "port is already allocated") {
+		return err
+	}
+	address := between(text, "tcp4 ", ":", ": bind")
+	if address == "" {
+		address = between(text, "Bind for ", "", " failed")
+	}
+	if address == "" {
+		return err
+	}
+	portErr := &planner.PortError{Address: address}
+	if _, port, ok := strings.Cut(address, ":"); ok {
+		portErr.Owner = PortOwner(port)
+	}
+	return errors.Join(portErr, err)
+}
+
+// between returns what stands after `start` and before `end`, and has `inside` in it.
+func between(text, start, inside, end string) string {
+	_, rest, ok := strings.Cut(text, start)
+	if !ok {
+		return ""
+	}
+	found, _, ok := strings.Cut(rest, end)
+	if !ok || !strings.Contains(found, inside) {
+		return ""
+	}
+	return found
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/ready"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -55,7 +55,7 @@ func TestTheProbeAsksNobodyElse(t *testing.T) {
 		s := &stack.Stack{Project: &types.Project{Name: "p", Services: types.Services{"a": svc}}}
 		s.Extension.Ready = &stack.Ready{Service: "a", Port: 80, Path: path}
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		err := orchestrate.AwaitReady(ctx, enginetest.New(), s, orchestrate.Waiting{})
+		err := ready.Await(ctx, memory.New(), s, ready.Waiting{})
 		cancel()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", path, err, want)

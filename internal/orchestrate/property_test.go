@@ -13,8 +13,11 @@ import (
 	"github.com/docker/docker/api/types/network"
 	"pgregory.net/rapid"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -63,15 +66,15 @@ var mishaps = []mishap{
 	{"die", func(t *rapid.T, w *world) { w.each(t, w.Die) }},
 	{"rename", func(t *rapid.T, w *world) { w.each(t, func(name string) { w.Rename(name, w.fresh("0123_"+name)) }) }},
 	{"other hash", func(t *rapid.T, w *world) {
-		w.each(t, func(name string) { w.SetLabel(name, orchestrate.LabelConfigHash, "0123") })
+		w.each(t, func(name string) { w.SetLabel(name, label.ConfigHash, "0123") })
 	}},
 	{"other number", func(t *rapid.T, w *world) {
 		w.each(t, func(name string) {
-			w.SetLabel(name, orchestrate.LabelContainerNumber, rapid.SampledFrom([]string{"", "0", "1", "2", "9"}).Draw(t, "number"))
+			w.SetLabel(name, label.ContainerNumber, rapid.SampledFrom([]string{"", "0", "1", "2", "9"}).Draw(t, "number"))
 		})
 	}},
 	{"no role", func(t *rapid.T, w *world) {
-		w.each(t, func(name string) { w.SetLabel(name, orchestrate.LabelFront, "") })
+		w.each(t, func(name string) { w.SetLabel(name, label.Front, "") })
 	}},
 	{"other file", func(t *rapid.T, w *world) { w.each(t, func(name string) { w.WriteFile(name, conf, "# changed\n") }) }},
 	{"disconnect", func(t *rapid.T, w *world) {
@@ -89,7 +92,7 @@ var mishaps = []mishap{
 	}},
 	{"one-off", func(_ *rapid.T, w *world) {
 		name := w.fresh("oneoff")
-		w.create(name, map[string]string{orchestrate.LabelProject: projectName, orchestrate.LabelService: "web", orchestrate.LabelOneOff: "True"}, "stackctl_default")
+		w.create(name, map[string]string{label.Project: projectName, label.Service: "web", label.OneOff: "True"}, "stackctl_default")
 		_ = w.ContainerStart(w.Context(), name, dockercontainer.StartOptions{})
 	}},
 	{"surplus replica", func(t *rapid.T, w *world) {
@@ -99,7 +102,7 @@ var mishaps = []mishap{
 			return
 		}
 		w.create(name, map[string]string{
-			orchestrate.LabelProject: projectName, orchestrate.LabelService: service, orchestrate.LabelContainerNumber: fmt.Sprint(number), orchestrate.LabelOneOff: "False",
+			label.Project: projectName, label.Service: service, label.ContainerNumber: fmt.Sprint(number), label.OneOff: "False",
 		}, "stackctl_default")
 		_ = w.ContainerStart(w.Context(), name, dockercontainer.StartOptions{})
 	}},
@@ -109,7 +112,7 @@ var mishaps = []mishap{
 // names lists the project's containers.
 func (w *world) names() []string {
 	w.Helper()
-	containers, err := orchestrate.Containers(w.Context(), w, projectName)
+	containers, err := observe.Containers(w.Context(), w, projectName)
 	w.check(err)
 	var names []string
 	for _, c := range containers {
@@ -177,7 +180,7 @@ func TestUpConvergesFromAnyState(t *testing.T) {
 		w := randomState(t, all)
 		foreign := w.foreignPart()
 		w.use(all[rapid.IntRange(0, len(all)-1).Draw(t, "wanted")])
-		w.up(orchestrate.PlanOptions{RemoveOrphans: rapid.Bool().Draw(t, "remove orphans")})
+		w.up(planner.Options{Notice: notice, RemoveOrphans: rapid.Bool().Draw(t, "remove orphans")})
 		w.settled()
 		if after := w.foreignPart(); after != foreign {
 			t.Fatalf("foreign objects were\n%sand are\n%s", foreign, after)
@@ -209,17 +212,17 @@ func TestDownRemovesEverythingFromAnyState(t *testing.T) {
 
 // checkDown is a down that looks, at each stop, whether those in front run no more.
 func (w *world) checkDown(volumes bool) {
-	observed, err := orchestrate.Observe(w.Context(), w, projectName)
+	observed, err := observe.Project(w.Context(), w, projectName)
 	w.check(err)
 	var fronts, others []string // by ID, as stops name them
 	for _, c := range observed.Containers {
-		if c.Labels[orchestrate.LabelFront] != "" {
+		if c.Labels[label.Front] != "" {
 			fronts = append(fronts, c.ID)
 		} else {
 			others = append(others, c.ID)
 		}
 	}
-	w.Before(func(_ context.Context, c enginetest.Call) error {
+	w.Before(func(_ context.Context, c memory.Call) error {
 		if c.Method == "ContainerStop" && slices.Contains(others, c.Object) {
 			for _, front := range fronts {
 				if w.State(front) == "running" {
@@ -229,7 +232,7 @@ func (w *world) checkDown(volumes bool) {
 		}
 		return nil
 	})
-	w.check(orchestrate.Apply(w.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{Volumes: volumes}), nil))
+	w.check(apply.Plan(w.Context(), w, planner.Down(observed, planner.DownOptions{Volumes: volumes}), nil))
 	w.Forget()
 }
 
@@ -237,7 +240,7 @@ func TestPlanDown(t *testing.T) {
 	w := newWorld(t, embedded(t, "services: {web: {scale: 2}}"))
 	w.up()
 	w.Pause("stackctl-web-2")
-	wantPlan(t, w.down(orchestrate.DownOptions{Volumes: true}), `
+	wantPlan(t, w.down(planner.DownOptions{Volumes: true}), `
  1 stop container stackctl-nginx-1: down
  2 drain container stackctl-nginx-1: down
  3 remove container stackctl-nginx-1: down (after 1)
@@ -261,14 +264,14 @@ func TestDownDoesNotWaitForASlowFront(t *testing.T) {
 		w.up()
 		entered, release := w.Block("ContainerStop", w.id("stackctl-nginx-1"))
 		redis := w.id("stackctl-redis-1")
-		w.Before(func(_ context.Context, c enginetest.Call) error {
+		w.Before(func(_ context.Context, c memory.Call) error {
 			if c.Method == "ContainerStop" && c.Object == redis {
 				release()
 			}
 			return nil
 		})
 		begin := time.Now()
-		w.down(orchestrate.DownOptions{})
+		w.down(planner.DownOptions{})
 		<-entered
 		if took := time.Since(begin); took != time.Second {
 			t.Errorf("down took %s", took)
@@ -277,24 +280,24 @@ func TestDownDoesNotWaitForASlowFront(t *testing.T) {
 }
 
 func (w *world) id(name string) string {
-	containers, err := orchestrate.Containers(w.Context(), w, projectName)
+	containers, err := observe.Containers(w.Context(), w, projectName)
 	w.check(err)
-	i := slices.IndexFunc(containers, func(c orchestrate.Container) bool { return c.Name == name })
+	i := slices.IndexFunc(containers, func(c observe.Container) bool { return c.Name == name })
 	return containers[i].ID
 }
 
 func TestDownKeepsOrphansAndTheirNetwork(t *testing.T) {
 	w := newWorld(t, embedded(t, "services: {worker: {image: worker}}"))
 	w.up()
-	w.create("oneoff", map[string]string{orchestrate.LabelProject: projectName, orchestrate.LabelService: "tunnel", orchestrate.LabelOneOff: "True"}, "stackctl_default")
-	observed, err := orchestrate.Observe(t.Context(), w, projectName)
+	w.create("oneoff", map[string]string{label.Project: projectName, label.Service: "tunnel", label.OneOff: "True"}, "stackctl_default")
+	observed, err := observe.Project(t.Context(), w, projectName)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if orphans := observed.KeepServices(embedded(t).Project.ServiceNames()); !slices.Equal(orphans, []string{"stackctl-worker-1"}) {
 		t.Errorf("orphans: %v", orphans)
 	}
-	if err := orchestrate.Apply(t.Context(), w, orchestrate.PlanDown(observed, orchestrate.DownOptions{}), nil); err != nil {
+	if err := apply.Plan(t.Context(), w, planner.Down(observed, planner.DownOptions{}), nil); err != nil {
 		t.Fatal(err)
 	}
 	if names := w.names(); !slices.Equal(names, []string{"stackctl-worker-1"}) || w.Address("stackctl-worker-1", "stackctl_default") == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,14 @@ import (
 	dockercontainer "github.com/docker/docker/api/types/container"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/ready"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// verb is a command that changes a stack: what it decides on, and then the change.
+// verb is a command that changes a stack.
 type verb func(w *world) func(context.Context) error
 
 func verbs(t *testing.T) map[string]verb {
@@ -32,10 +36,15 @@ func verbs(t *testing.T) map[string]verb {
 		}
 		s.Extension.Ready = nil
 		return func(w *world) func(context.Context) error {
-			observed, err := orchestrate.Observe(w.Context(), w, projectName)
-			w.check(err)
+			decide := func(s *stack.Stack, observed *observe.Observed) (*stack.Stack, error) {
+				w.decided = len(w.Calls())
+				if observed.Replicas("web") == 0 {
+					return nil, &observe.TakenAwayError{What: "web"}
+				}
+				return s, nil
+			}
 			return func(ctx context.Context) error {
-				_, err := orchestrate.Up(ctx, w, s, imagesOf(s), orchestrate.PlanOptions{ForceRecreate: force, AwaitReady: true, Standing: observed}, &orchestrate.Waiting{}, nil)
+				_, err := orchestrate.Up(ctx, w, s, imagesOf(s), planner.Options{Notice: notice, ForceRecreate: force, AwaitReady: true, Existing: true, Adjust: decide}, &ready.Waiting{}, nil)
 				return err
 			}
 		}
@@ -43,7 +52,7 @@ func verbs(t *testing.T) map[string]verb {
 	return map[string]verb{
 		"up": func(w *world) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := orchestrate.Up(ctx, w, whole, imagesOf(whole), orchestrate.PlanOptions{AwaitReady: true}, &orchestrate.Waiting{}, nil)
+				_, err := orchestrate.Up(ctx, w, whole, imagesOf(whole), planner.Options{Notice: notice, AwaitReady: true}, &ready.Waiting{}, nil)
 				return err
 			}
 		},
@@ -51,7 +60,7 @@ func verbs(t *testing.T) map[string]verb {
 		"scale":   ofWeb(3, false),
 		"down": func(w *world) func(context.Context) error {
 			return func(ctx context.Context) error {
-				_, err := orchestrate.Down(ctx, w, projectName, nil, orchestrate.DownOptions{}, nil)
+				_, err := orchestrate.Down(ctx, w, projectName, nil, planner.DownOptions{}, nil)
 				return err
 			}
 		},
@@ -73,7 +82,7 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 						before := w.idsOf("web")
 						do, other := all[first](w), all[second](w)
 						var firstErr, secondErr error
-						more = w.interleaved(k, func() { firstErr = do(t.Context()) }, func() { secondErr = other(t.Context()) })
+						more = w.interleaved(k, func(ctx context.Context) { firstErr = do(ctx) }, func() { secondErr = other(t.Context()) })
 						if more {
 							when := fmt.Sprintf("%s before call %d of %s", second, k, first)
 							w.whole(when, first, second, firstErr, secondErr)
@@ -89,25 +98,32 @@ func TestTwoCommandsAtOnce(t *testing.T) {
 }
 
 // interleaved runs other before the k-th call of do, which waits meanwhile with all of its calls; it reports whether do made so many.
-func (w *world) interleaved(k int, do, other func()) (ran bool) {
+func (w *world) interleaved(k int, do func(context.Context), other func()) (ran bool) {
 	w.Forget()
-	w.Before(func(_ context.Context, c enginetest.Call) error {
-		if c.N == k {
-			ran = true
+	type ofDo struct{}
+	var began atomic.Bool
+	ended := make(chan struct{})
+	w.Before(func(ctx context.Context, c memory.Call) error {
+		switch {
+		case c.N == k:
+			began.Store(true)
 			other()
+			close(ended)
+		case began.Load() && ctx.Value(ofDo{}) != nil:
+			<-ended
 		}
 		return nil
 	})
-	do()
+	do(context.WithValue(w.Context(), ofDo{}, true))
 	w.Forget()
-	return ran
+	return began.Load()
 }
 
 // whole checks what two commands leave and say.
 func (w *world) whole(when, first, second string, firstErr, secondErr error) {
 	w.Helper()
 	for verb, err := range map[string]error{first: firstErr, second: secondErr} {
-		taken := (*orchestrate.TakenAwayError)(nil)
+		taken := (*observe.TakenAwayError)(nil)
 		if stops := (verb == "rollout" || verb == "scale") && errors.As(err, &taken); err != nil && !stops {
 			w.Fatalf("%s: %v\nengine:\n%s", when, err, w.Dump())
 		}
@@ -142,7 +158,7 @@ func TestUpWhileContainersStop(t *testing.T) {
 		w.Signal("p-b-1", "15") // which takes no notice
 		time.AfterFunc(2*time.Second, func() { w.Exit("p-a-1", 0) })
 		begin, before := time.Now(), w.createdAs("p-b-1")
-		if _, err := orchestrate.Up(t.Context(), w, s, w.images, orchestrate.PlanOptions{}, &orchestrate.Waiting{}, nil); err != nil {
+		if _, err := orchestrate.Up(t.Context(), w, s, w.images, planner.Options{Notice: notice}, &ready.Waiting{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(begin); took < 2*time.Second || took > 5*time.Second {
@@ -178,11 +194,11 @@ func TestTakenAwayWhileAwaited(t *testing.T) {
 				t.Run(restart+" "+what+" "+name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						w := newWorld(t, s)
-						w.Run("p-db-1", enginetest.Program{Health: "starting"})
+						w.Run("p-db-1", memory.Program{Health: "starting"})
 						time.AfterFunc(2*time.Second, func() { happens(w) })
 						time.AfterFunc(10*time.Second, func() { w.SetHealth("p-db-1", "healthy") })
 						begin := time.Now()
-						_, err := orchestrate.Up(t.Context(), w, s, w.images, orchestrate.PlanOptions{}, &orchestrate.Waiting{Healthy: true}, nil)
+						_, err := orchestrate.Up(t.Context(), w, s, w.images, planner.Options{Notice: notice}, &ready.Waiting{Healthy: true}, nil)
 						if took := time.Since(begin); err != nil || took > 11*time.Second {
 							t.Fatalf("after %s: %v", took, err)
 						}
@@ -207,14 +223,14 @@ func TestDownLooksAgainForTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, embedded(t))
 		w.up()
-		w.Before(func(_ context.Context, c enginetest.Call) error {
+		w.Before(func(_ context.Context, c memory.Call) error {
 			if c.Method == "ContainerRemove" && w.State("stackctl-nginx-1") == "exited" {
 				w.Die("stackctl-nginx-1")
 				return errors.New("failed to remove root filesystem: directory not empty")
 			}
 			return nil
 		})
-		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, orchestrate.DownOptions{}, nil); err != nil {
+		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, planner.DownOptions{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if names := w.names(); len(names) > 0 {
@@ -226,7 +242,7 @@ func TestDownLooksAgainForTheDead(t *testing.T) {
 // idsOf lists the IDs of a service's containers.
 func (w *world) idsOf(service string) (ids []string) {
 	w.Helper()
-	containers, err := orchestrate.Containers(w.Context(), w, projectName)
+	containers, err := observe.Containers(w.Context(), w, projectName)
 	w.check(err)
 	for _, c := range containers {
 		if c.Service == service {
@@ -246,8 +262,8 @@ func TestRolloutWithoutItsFront(t *testing.T) {
 			w.up()
 			do := rollout(w)
 			var err error
-			more = w.interleaved(k, func() { err = do(t.Context()) }, func() { w.removeContainer("stackctl-nginx-1") })
-			if more && err == nil {
+			more = w.interleaved(k, func(ctx context.Context) { err = do(ctx) }, func() { w.removeContainer("stackctl-nginx-1") })
+			if more && err == nil && k > w.decided {
 				t.Fatalf("call %d: the rollout succeeded without nginx", k)
 			}
 			for number := range 2 {
@@ -266,7 +282,7 @@ func TestDownWhileAContainerIsRemoved(t *testing.T) {
 		w.up()
 		w.Removing("stackctl-web-1")
 		time.AfterFunc(3*time.Second, func() { w.Gone("stackctl-web-1") })
-		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, orchestrate.DownOptions{}, nil); err != nil {
+		if _, err := orchestrate.Down(t.Context(), w, projectName, nil, planner.DownOptions{}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if names := w.names(); len(names) > 0 {

@@ -9,27 +9,31 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
+	"stackctl.dev/stackctl/internal/orchestrate/kept"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 // back rolls a service back.
 func (w *world) back(service string, number int) error {
 	w.Helper()
-	observed, err := orchestrate.Observe(w.Context(), w, projectName)
+	observed, err := observe.Project(w.Context(), w, projectName)
 	if err != nil {
 		return err
 	}
-	revision, err := observed.Previous(service, number)
+	revision, err := kept.Previous(observed, service, number)
 	if err != nil {
 		return err
 	}
 	if err := revision.Load(w.Context(), w); err != nil {
 		return err
 	}
-	images := map[string]orchestrate.Image{service: {Ref: revision.Image, ID: revision.ImageID}}
+	images := map[string]planner.Image{service: {Ref: revision.Image, ID: revision.ImageID}}
 	only, err := w.stack.Only(w.Context(), []string{service})
 	w.check(err)
-	_, err = orchestrate.Up(w.Context(), w, only, images, orchestrate.PlanOptions{Revisions: map[string]*orchestrate.Revision{service: &revision}}, nil, nil)
+	_, err = orchestrate.Up(w.Context(), w, only, images, planner.Options{Notice: notice, Revisions: map[string]*kept.Revision{service: &revision}}, nil, nil)
 	return err
 }
 
@@ -55,10 +59,10 @@ func TestRollback(t *testing.T) {
 		w.up()
 		w.settled()
 	}
-	observed, err := orchestrate.Observe(t.Context(), w, projectName)
+	observed, err := observe.Project(t.Context(), w, projectName)
 	w.check(err)
 	var numbers []int
-	for _, r := range observed.Revisions("web") {
+	for _, r := range kept.Revisions(observed, "web") {
 		numbers = append(numbers, r.Number)
 	}
 	if !slices.Equal(numbers, []int{2, 3, 4}) {
@@ -88,16 +92,27 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// A front that is recreated alone leads to the replicas that there are, each of them, as it does after `up`.
+func TestAFrontAlone(t *testing.T) {
+	w := newWorld(t, embedded(t, "services: {web: {scale: 3}}"))
+	w.up()
+	only, err := w.stack.Only(t.Context(), []string{"nginx"})
+	w.check(err)
+	_, err = orchestrate.Up(t.Context(), w, only, w.images, planner.Options{Notice: notice, ForceRecreate: true}, nil, nil)
+	w.check(err)
+	w.settled()
+}
+
 func TestHistory(t *testing.T) {
 	w := newWorld(t, embedded(t))
-	w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: "before"}))
+	w.check(kept.Remember(t.Context(), w, projectName, kept.Entry{Command: "before"}))
 	w.up()
 	for i := range 40 {
-		w.check(orchestrate.Remember(t.Context(), w, projectName, orchestrate.Entry{Command: fmt.Sprint("up ", i), Error: strings.Repeat("x", 1000)}))
+		w.check(kept.Remember(t.Context(), w, projectName, kept.Entry{Command: fmt.Sprint("up ", i), Error: strings.Repeat("x", 1000)}))
 	}
-	kept, err := orchestrate.Kept(t.Context(), w, projectName)
+	observed, err := kept.All(t.Context(), w, projectName)
 	w.check(err)
-	entries := kept.History()
+	entries := kept.History(observed)
 	if len(entries) != 30 || entries[0].Command != "up 10" || entries[29].Command != "up 39" || len(entries[0].Error) > 300 {
 		t.Errorf("%d entries: %+v", len(entries), entries)
 	}
@@ -105,7 +120,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%d containers hold it", n)
 	}
 	w.settled() // it is nothing of the stack's own
-	w.down(orchestrate.DownOptions{Volumes: true})
+	w.down(planner.DownOptions{Volumes: true})
 	if left := w.Dump(); left != "network bridge: 172.17.0.0/16\n" {
 		t.Errorf("left:\n%s", left)
 	}
@@ -129,17 +144,17 @@ func TestFailedReplacementGoesBack(t *testing.T) {
 			w.use(changed)
 			second := w.id("stackctl-web-2")[:12] + "_stackctl-web-2"
 			if bad == "unhealthy" {
-				w.Run(second, enginetest.Program{Health: "unhealthy"})
+				w.Run(second, memory.Program{Health: "unhealthy"})
 			} else {
 				checks := 0
-				w.Run("stackctl-nginx-1", enginetest.Program{Command: func(command []string, files map[string]string) (string, int) {
+				w.Run("stackctl-nginx-1", memory.Program{Command: func(command []string, files map[string]string) (string, int) {
 					if checks++; files[command[len(command)-1]] == "" {
 						t.Errorf("%v checks no file", command)
 					}
 					return "bad directive in " + command[len(command)-1], max(0, checks-1) // the second is refused
 				}})
 			}
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 			var undone *orchestrate.UndoneError
 			if !errors.As(err, &undone) {
 				t.Fatalf("up: %v", err)
@@ -174,15 +189,15 @@ func TestFailedSwapGoesBack(t *testing.T) {
 			before := w.Dump()
 			old := w.id("stackctl-redis-1")
 			successor := old[:12] + "_stackctl-redis-1"
-			w.Run(successor, enginetest.Program{Health: "unhealthy"})
-			w.Before(func(_ context.Context, c enginetest.Call) error {
+			w.Run(successor, memory.Program{Health: "unhealthy"})
+			w.Before(func(_ context.Context, c memory.Call) error {
 				if c.Method == method && c.Object == map[bool]string{false: successor, true: old}[method == "ContainerStop"] {
 					return errBroken
 				}
 				return nil
 			})
 			w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
-			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{AwaitReady: true}, nil, nil)
+			_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice, AwaitReady: true}, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), fails) || !strings.HasSuffix(err.Error(), "; everything was put back as it was before") {
 				t.Errorf("up: %v", err)
 			}
@@ -199,14 +214,14 @@ func TestAFailureLeavesWhatWasToGo(t *testing.T) {
 	w.up()
 	before := w.Dump()
 	successor := w.id("stackctl-redis-1")[:12] + "_stackctl-redis-1"
-	w.Before(func(_ context.Context, c enginetest.Call) error {
+	w.Before(func(_ context.Context, c memory.Call) error {
 		if c.Method == "ContainerStart" && c.Object == successor {
 			return errBroken
 		}
 		return nil
 	})
 	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	if err == nil || !strings.HasSuffix(err.Error(), "; everything was put back as it was before") || orchestrate.Outcome(err) != "undone" {
 		t.Errorf("up: %v", err)
 	}
@@ -220,14 +235,14 @@ func TestAFailedRemovalTakesNothingBack(t *testing.T) {
 	w := newWorld(t, embedded(t, "services: {web: {scale: 2}}"))
 	w.up()
 	old := w.id("stackctl-redis-1")
-	w.Before(func(_ context.Context, c enginetest.Call) error {
+	w.Before(func(_ context.Context, c memory.Call) error {
 		if c.Method == "ContainerRemove" && c.Object == old {
 			return errBroken
 		}
 		return nil
 	})
 	w.use(embedded(t, "services: {redis: {mem_limit: 256m}}"))
-	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, orchestrate.PlanOptions{}, nil, nil)
+	_, err := orchestrate.Up(t.Context(), w, w.stack, w.images, planner.Options{Notice: notice}, nil, nil)
 	if err == nil || err.Error() != `removing container "stackctl-redis-1": the engine broke down` {
 		t.Errorf("up: %v", err)
 	}
@@ -243,11 +258,12 @@ func TestNoRecreate(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	w.up()
 	w.use(embedded(t, "networks: {default: {internal: true}}\nservices: {web: {mem_limit: 256m, scale: 2}, redis: {hostname: db}}"))
-	wantPlan(t, w.plan(orchestrate.PlanOptions{NoRecreate: true}), `
+	wantPlan(t, w.plan(planner.Options{Notice: notice, NoRecreate: true}), `
  1 create container stackctl-web-2: it does not exist
- 2 start container stackctl-web-2: it does not exist (after 1)
- 3 await container stackctl-web-2: it is to serve (after 2)
- 4 reload container stackctl-nginx-1: its content changed (after 3)`)
+ 2 write files stackctl-web-2:/run/secrets/redis_web: it does not exist (after 1)
+ 3 start container stackctl-web-2: it does not exist (after 2)
+ 4 await container stackctl-web-2: requests go to it next (after 3)
+ 5 reload container stackctl-nginx-1: its content changed (after 4)`)
 }
 
 // A run that was ended while its new replica started: the one that serves is not stopped for the other's sake.
@@ -261,14 +277,14 @@ func TestForcedAgainWhileTheSuccessorStarts(t *testing.T) {
 		t.Fatal("going back has left it there")
 	}
 	labels := map[string]string{
-		orchestrate.LabelProject: projectName, orchestrate.LabelService: "web", orchestrate.LabelContainerNumber: "1", orchestrate.LabelOneOff: "False",
+		label.Project: projectName, label.Service: "web", label.ContainerNumber: "1", label.OneOff: "False",
 	}
 	w.create(successor, labels, "stackctl_default")
-	plan := w.plan(orchestrate.PlanOptions{ForceRecreate: true, ForceServices: []string{"web"}}).String()
+	plan := w.plan(planner.Options{Notice: notice, ForceRecreate: true, ForceServices: []string{"web"}}).String()
 	first, _, _ := strings.Cut(plan, "stop container stackctl-web-1")
 	if !strings.Contains(first, "reload container stackctl-nginx-1") || !strings.Contains(first, "await container") {
 		t.Errorf("the one that serves is stopped before another does:\n%s", plan)
 	}
-	w.up(orchestrate.PlanOptions{ForceRecreate: true, ForceServices: []string{"web"}})
+	w.up(planner.Options{Notice: notice, ForceRecreate: true, ForceServices: []string{"web"}})
 	w.settled()
 }

@@ -1,16 +1,18 @@
 package orchestrate_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/memory"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
 )
 
 // useNginx makes the stack's nginx image one of a version; "" is one that does not tell it.
 func (w *world) useNginx(version string) {
 	w.Helper()
-	image := orchestrate.Image{Ref: w.stack.Project.Services["nginx"].Image, ID: "sha256:nginx" + version}
+	image := planner.Image{Ref: w.stack.Project.Services["nginx"].Image, ID: "sha256:nginx" + version}
 	w.AddImage(image.Ref, image.ID)
 	if version != "" {
 		image.Variables = []string{"PATH=/bin", "NGINX_VERSION=" + version}
@@ -34,10 +36,12 @@ func (w *world) closesSafely() bool {
 func TestConfigFitsTheVersionOfTheImage(t *testing.T) {
 	w := newWorld(t, embedded(t))
 	given := false
-	w.After(on("CopyToContainer", func() error {
-		given = given || w.File("stackctl-nginx-1", leaving) != ""
+	w.After(func(_ context.Context, call memory.Call) error {
+		if call.Method == "CopyToContainer" && call.Object == "stackctl-nginx-1" {
+			given = given || w.File("stackctl-nginx-1", leaving) != ""
+		}
 		return nil
-	}))
+	})
 	for _, version := range []string{"1.22.1", "1.28.0", "", "1.27.4", "1.27.3"} {
 		isNew := version == "1.28.0" || version == "1.27.4"
 		w.useNginx(version)
@@ -64,7 +68,7 @@ func TestConfigOfAKeptContainer(t *testing.T) {
 	w.up()
 	w.useNginx("1.28.0")
 	w.check(w.stack.Scale("web", 2))
-	w.up(orchestrate.PlanOptions{NoRecreate: true})
+	w.up(planner.Options{Notice: notice, NoRecreate: true})
 	if w.closesSafely() {
 		t.Error("1.22.1 has a config for 1.28.0")
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 func TestCheck(t *testing.T) {
@@ -29,7 +31,7 @@ func TestCheck(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			err := Check(t.Context(), tt.addr, tt.path)
+			err := tier.Check(t.Context(), tt.addr, tt.path)
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.err)) {
 				t.Errorf("got %v, want %q", err, tt.err)
 			}
@@ -45,7 +47,7 @@ func TestCheckHasADeadline(t *testing.T) {
 	defer ln.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := Check(ctx, ln.Addr().String(), "/healthz"); !errors.Is(err, context.DeadlineExceeded) {
+	if err := tier.Check(ctx, ln.Addr().String(), "/healthz"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }

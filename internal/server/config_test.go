@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 func defaultConfig() Config {
@@ -120,10 +122,10 @@ func FuzzConfigFromEnv(f *testing.F) {
 			cfg.RedisPoolSize < 1 || cfg.RedisPoolSize > 1000 {
 			t.Errorf("out of bounds: %+v", cfg)
 		}
-		if _, ok := parseListenAddr(cfg.ListenAddr); !ok {
+		if _, ok := tier.ParseListenAddr(cfg.ListenAddr); !ok {
 			t.Errorf("cannot listen on %q", cfg.ListenAddr)
 		}
-		if _, ok := parseListenAddr(cfg.MetricsAddr); !ok && cfg.MetricsAddr != "" {
+		if _, ok := tier.ParseListenAddr(cfg.MetricsAddr); !ok && cfg.MetricsAddr != "" {
 			t.Errorf("cannot listen on %q for /metrics", cfg.MetricsAddr)
 		}
 	})

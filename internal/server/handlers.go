@@ -9,18 +9,19 @@ import (
 
 	"stackctl.dev/stackctl/internal/fault"
 	"stackctl.dev/stackctl/internal/server/live"
+	"stackctl.dev/stackctl/internal/server/tier"
 	"stackctl.dev/stackctl/internal/server/visits"
 )
 
 const (
 	welcome = "Welcome to the CoderCo Container Challenge"
 
-	// readyTimeout bounds the PING of /readyz. It is well below the deadline of Check, so that a
-	// healthcheck gets the reason and not a timeout of its own.
+	// readyTimeout bounds the PING of /readyz. It is shorter than Check's timeout, so that a
+	// healthcheck gets the reason and does not time out itself.
 	readyTimeout = 500 * time.Millisecond
 
-	// statusClientClosed is nginx's code for a client that went away. Nobody receives it: it keeps
-	// such requests apart from real failures in the access log.
+	// statusClientClosed is nginx's code for a client that closed the connection. It is only for the
+	// access log, to tell such requests from real failures.
 	statusClientClosed = 499
 )
 
@@ -32,18 +33,18 @@ var (
 	accept    = []string{"Accept"}
 )
 
-// counter gives every caller the next number of the visits, each number once.
-// An error means that no number is known; the visit may or may not have been counted.
+// counter counts a visit and returns its number, which no other visit gets. After an error the
+// visit may or may not have been counted.
 type counter interface {
 	Next(ctx context.Context) (int64, error)
 }
 
-// pinger says whether the store behind the counter answers.
+// pinger checks whether the counter's store answers.
 type pinger interface {
 	Ping(ctx context.Context) error
 }
 
-// routes is what the web tier answers.
+// routes are the web tier's request handlers.
 type routes struct {
 	counter counter
 	pinger  pinger
@@ -51,8 +52,8 @@ type routes struct {
 	log     *slog.Logger
 }
 
-// mux has GET patterns, which take HEAD as well and answer other methods with 405 and Allow.
-// Only /count checks its methods itself: a HEAD must not count.
+// mux uses GET patterns, which also match HEAD, and answer other methods with 405 and Allow.
+// Only /count checks the method itself: a HEAD must not count.
 func (rt *routes) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", rt.index)
@@ -65,7 +66,7 @@ func (rt *routes) mux() *http.ServeMux {
 	return mux
 }
 
-// index is a page for browsers, and the same sentence alone for everybody else.
+// index answers browsers with the page, and other clients with one sentence of it.
 func (rt *routes) index(w http.ResponseWriter, r *http.Request) {
 	if rt.page != nil {
 		w.Header()["Vary"] = accept
@@ -86,7 +87,7 @@ func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
 	}
 	begin := time.Now()
 	n, err := rt.counter.Next(r.Context())
-	if rec, ok := w.(*recorder); ok { // it is, but in tests of the routes alone
+	if rec, ok := w.(*recorder); ok { // always, except in tests of the routes alone
 		rec.counted, rec.visit, rec.counting = true, n, time.Since(begin)
 	}
 	if err != nil {
@@ -100,25 +101,25 @@ func (rt *routes) count(w http.ResponseWriter, r *http.Request) {
 	text(w, http.StatusOK, body)
 }
 
-// countFailed maps the error of a count to a response. Why Redis is away is logged by the store,
-// once, and not told to visitors. A 503 comes after COUNT_TIMEOUT, or at once when the queue is full.
+// countFailed maps the error of a count to a response. The store logs once why Redis is away;
+// visitors are not told. A 503 comes after COUNT_TIMEOUT, or at once if the queue is full.
 func (rt *routes) countFailed(w http.ResponseWriter, r *http.Request, err error) {
 	known := fault.Of(err)
 	switch {
 	case known != nil && known.Lasts:
-		rt.log.Error("cannot count", "error", err.Error(), "fix", known.Fix, "request_id", w.Header().Get(requestIDHeader))
+		rt.log.Error("cannot count", "error", err.Error(), "fix", known.Fix, "request_id", w.Header().Get(tier.RequestIDHeader))
 		text(w, http.StatusInternalServerError, []byte(known.State+". Please ask the operator to reset it."))
 	case r.Context().Err() != nil:
 		text(w, statusClientClosed, nil)
 	default:
-		rt.log.Debug("cannot count", "error", err.Error(), "request_id", w.Header().Get(requestIDHeader))
+		rt.log.Debug("cannot count", "error", err.Error(), "request_id", w.Header().Get(tier.RequestIDHeader))
 		w.Header().Set("Retry-After", "1")
 		text(w, http.StatusServiceUnavailable, []byte("The visit counter is not available. Please try again in a moment."))
 	}
 }
 
-// healthz says that the process is alive. Redis has no part in it: restarting this
-// container would not bring Redis back.
+// healthz says that the process is alive, regardless of Redis: restarting this container would
+// not bring Redis back.
 func (rt *routes) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header()["Cache-Control"] = noStore
 	text(w, http.StatusOK, []byte("ok"))
@@ -135,9 +136,9 @@ func (rt *routes) readyz(w http.ResponseWriter, r *http.Request) {
 	text(w, http.StatusOK, []byte("ready"))
 }
 
-// text writes a whole plain-text response.
+// text writes a complete plain-text response.
 func text(w http.ResponseWriter, status int, body []byte) {
 	w.Header()["Content-Type"] = textPlain
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // an error means that the client is gone: there is nobody left to tell
+	_, _ = w.Write(body) // an error means that the client is gone
 }

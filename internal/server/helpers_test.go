@@ -16,6 +16,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"go.uber.org/goleak"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -154,7 +156,7 @@ func waitFor(t testing.TB, what string, cond func() bool) {
 
 // serverWith is a server with a store of the test's own.
 func serverWith(cfg Config, log io.Writer, b backend) *Server {
-	s := newServer(cfg, newLogger(cfg, log))
+	s := newServer(cfg, tier.NewLogger(log, cfg.LogLevel))
 	s.use(b)
 	return s
 }

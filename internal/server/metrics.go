@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics are what the HTTP side tells a Prometheus server; docs/web.md lists them, and those of the counter.
+// metrics are the HTTP server's metrics for Prometheus; docs/web.md lists them and the counter's.
 type metrics struct {
 	registry *prometheus.Registry
 	duration *prometheus.HistogramVec
@@ -20,11 +20,11 @@ type metrics struct {
 func newMetrics(version string, inFlight func() float64) *metrics {
 	m := &metrics{registry: prometheus.NewRegistry()}
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "stackctl_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer.",
+		Name: "stackctl_http_request_duration_seconds", Help: "Time from a request's header to the end of its response.",
 		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 	}, []string{"route", "code"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "stackctl_build_info", Help: "1, with the version of stackctl.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "stackctl_build_info", Help: "Always 1; the label has the version of stackctl.", ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
 	m.registry.MustRegister(m.duration, build, collectors.NewGoCollector(),
@@ -35,7 +35,7 @@ func newMetrics(version string, inFlight func() float64) *metrics {
 	return m
 }
 
-// observe books a request under the pattern that it matched, since a client could make up paths without end.
+// observe records a request under the pattern it matched: the number of paths that clients can request is unbounded.
 func (m *metrics) observe(pattern string, code int, took time.Duration) {
 	route := strings.TrimSuffix(strings.TrimPrefix(pattern, "GET "), "{$}")
 	if route == "" {
@@ -44,7 +44,7 @@ func (m *metrics) observe(pattern string, code int, took time.Duration) {
 	m.duration.WithLabelValues(route, strconv.Itoa(code)).Observe(took.Seconds())
 }
 
-// newMetricsServer answers GET /metrics on a port of its own, which nginx does not know.
+// newMetricsServer serves GET /metrics, on a separate port that nginx does not proxy.
 func newMetricsServer(m *metrics) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readTimeout}))

@@ -1,29 +1,22 @@
 package server
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
-const (
-	requestIDHeader = "X-Request-Id" // in net/http's canonical form, so that it is found without a copy
+// maxBodyBytes is more than enough: no route reads a body.
+const maxBodyBytes = 64 << 10
 
-	// maxBodyBytes is generous for a tier none of whose routes reads a body.
-	maxBodyBytes = 64 << 10
-	// maxLogged cuts what a client can put into a log line, in bytes.
-	maxLogged = 256
-)
-
-// front stands before every route: request id, body limit, access log, recovery. It is one handler
-// and not a stack of them, so that a request is wrapped once.
+// front wraps all routes: request id, body limit, access log, recovery. It is one handler rather
+// than a chain of them, so that a response is wrapped once.
 type front struct {
 	next     http.Handler
 	log      *slog.Logger
@@ -36,8 +29,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.inFlight.Add(1)
 	defer f.inFlight.Add(-1)
 
-	id := requestID(r.Header.Get(requestIDHeader))
-	w.Header().Set(requestIDHeader, id)
+	id := tier.RequestID(r.Header.Get(tier.RequestIDHeader))
+	w.Header().Set(tier.RequestIDHeader, id)
 	rec := &recorder{ResponseWriter: w}
 	defer func() {
 		cause := recover()
@@ -47,8 +40,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		took := time.Since(start)
 		f.observe(r.Pattern, rec.code(), took)
 		f.access(rec, r, id, took)
-		// A response that had begun cannot become a 500. Aborting the connection
-		// at least keeps the client from taking half of it for the whole.
+		// A response that has begun can no longer be a 500. Aborting the connection at least
+		// tells the client that the response is not complete.
 		if cause != nil && (aborts(cause) || !rec.answeredPanic) {
 			panic(http.ErrAbortHandler)
 		}
@@ -59,23 +52,23 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		text(rec, http.StatusRequestEntityTooLarge, []byte("Request Entity Too Large"))
 		return
-	case r.ContentLength != 0: // the length may also be unknown: -1
+	case r.ContentLength != 0: // -1 if it is unknown
 		r.Body = http.MaxBytesReader(rec, r.Body, maxBodyBytes)
 	}
 	f.next.ServeHTTP(rec, r)
 }
 
-// aborts reports whether a panic is net/http's way to drop a connection.
+// aborts reports whether a panic is net/http's way to close a connection on purpose.
 func aborts(cause any) bool {
 	err, ok := cause.(error)
 	return ok && errors.Is(err, http.ErrAbortHandler)
 }
 
-// panicked logs a handler's panic and answers 500 where nothing has been sent yet. It runs
-// inside the deferred call, so the stack still shows where the panic was.
+// panicked logs a handler's panic and answers 500 if nothing has been sent yet. It runs inside
+// the deferred call, so the stack still shows where the panic was.
 func (f *front) panicked(rec *recorder, id string, cause any) {
 	if aborts(cause) {
-		return // net/http's way to drop a connection on purpose
+		return
 	}
 	f.log.Error("handler panicked", "panic", fmt.Sprint(cause), "request_id", id, "stack", string(debug.Stack()))
 	if rec.status == 0 {
@@ -84,8 +77,8 @@ func (f *front) panicked(rec *recorder, id string, cause any) {
 	}
 }
 
-// access writes the request's one line. Probes come every few seconds for as long
-// as the container lives, so they are shown at debug only.
+// access writes the request's line to the log. Probes come every few seconds, so they are logged
+// at debug level only.
 func (f *front) access(rec *recorder, r *http.Request, id string, took time.Duration) {
 	level := slog.LevelInfo
 	if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
@@ -96,18 +89,18 @@ func (f *front) access(rec *recorder, r *http.Request, id string, took time.Dura
 	}
 	attrs := [9]slog.Attr{
 		slog.String("request_id", id),
-		slog.String("method", clip(r.Method)),
-		slog.String("path", clip(r.URL.Path)),
+		slog.String("method", tier.Clip(r.Method)),
+		slog.String("path", tier.Clip(r.URL.Path)),
 		slog.Int("status", rec.code()),
-		milliseconds("duration_ms", took),
+		tier.Milliseconds("duration_ms", took),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("remote", r.RemoteAddr),
 	}
 	n := 7
 	if rec.counted {
-		attrs[n] = milliseconds("redis_ms", rec.counting)
+		attrs[n] = tier.Milliseconds("redis_ms", rec.counting)
 		n++
-		if rec.visit > 0 { // else no number is known
+		if rec.visit > 0 { // 0 if the number is unknown
 			attrs[n] = slog.Int64("visit", rec.visit)
 			n++
 		}
@@ -115,25 +108,21 @@ func (f *front) access(rec *recorder, r *http.Request, id string, took time.Dura
 	f.log.LogAttrs(r.Context(), level, "request", attrs[:n]...)
 }
 
-func milliseconds(key string, d time.Duration) slog.Attr {
-	return slog.Float64(key, float64(d.Microseconds())/1000)
-}
-
-// recorder remembers what was answered.
+// recorder records the response for the access log.
 type recorder struct {
 	http.ResponseWriter
 	status        int // 0 until the header is written
 	bytes         int64
 	answeredPanic bool
 
-	// What /count has to say in the access line, so that a request can be followed into Redis.
+	// Set by /count.
 	counted  bool
-	visit    int64         // the number it got; 0 if none is known
+	visit    int64         // its number; 0 if it is unknown
 	counting time.Duration // how long the counter took
 }
 
 func (rec *recorder) WriteHeader(status int) {
-	if rec.status == 0 && status >= 200 { // 1xx are not yet the answer
+	if rec.status == 0 && status >= 200 { // 1xx is not the final status
 		rec.status = status
 	}
 	rec.ResponseWriter.WriteHeader(status)
@@ -148,44 +137,13 @@ func (rec *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach Flush and the deadlines.
+// Unwrap gives http.ResponseController access to Flush and the deadlines.
 func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
 
-// code is the status the client sees: net/http answers 200 for a handler that wrote nothing.
+// code returns the status that the client gets: net/http sends 200 if a handler wrote nothing.
 func (rec *recorder) code() int {
 	if rec.status == 0 {
 		return http.StatusOK
 	}
 	return rec.status
-}
-
-// requestID keeps an id given from outside, so that one request has one name in every tier's log,
-// unless it could do harm there.
-func requestID(given string) string {
-	if validRequestID(given) {
-		return given
-	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails: see crypto/rand
-	return hex.EncodeToString(b[:])
-}
-
-// validRequestID says whether id is 1 to 128 characters of [A-Za-z0-9._-].
-func validRequestID(id string) bool {
-	if len(id) < 1 || len(id) > 128 {
-		return false
-	}
-	for i := range len(id) {
-		if c := id[i]; !isAlphanumeric(c) && c != '.' && c != '_' && c != '-' {
-			return false
-		}
-	}
-	return true
-}
-
-func clip(s string) string {
-	if len(s) <= maxLogged {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxLogged], "") + "…"
 }

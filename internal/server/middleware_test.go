@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 var freshID = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -82,7 +84,7 @@ func TestAccessLogIsBounded(t *testing.T) {
 	s.get("/" + strings.Repeat("ä", 1000))
 	waitFor(t, "the access line", func() bool { return len(s.log.lines(t, "request")) == 1 })
 	path := s.log.lines(t, "request")[0]["path"].(string)
-	if len(path) > maxLogged+len("…") || !strings.HasSuffix(path, "ä…") {
+	if len(path) > tier.MaxLogged+len("…") || !strings.HasSuffix(path, "ä…") {
 		t.Errorf("path of %d bytes ends in %q", len(path), path[len(path)-8:])
 	}
 }
@@ -102,7 +104,7 @@ func TestRequestID(t *testing.T) {
 			t.Errorf("%q: want a fresh id, got %q", given, got)
 		}
 	}
-	if a, b := requestID(""), requestID(""); a == b {
+	if a, b := tier.RequestID(""), tier.RequestID(""); a == b {
 		t.Errorf("two fresh ids are equal: %s", a)
 	}
 }
@@ -113,7 +115,7 @@ func FuzzRequestID(f *testing.F) {
 	}
 	allowed := regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}\z`)
 	f.Fuzz(func(t *testing.T, given string) {
-		got := requestID(given)
+		got := tier.RequestID(given)
 		if !allowed.MatchString(got) {
 			t.Errorf("%q became %q", given, got)
 		}

@@ -37,6 +37,12 @@ func startNginxIn(t *testing.T, dir string, upstreams ...string) string {
 // startNginxAs gives it the config of a version; "" is one that is not known. It returns the master's process too.
 func startNginxAs(t *testing.T, dir, version string, upstreams ...string) (string, *os.Process) {
 	t.Helper()
+	return startNginxWith(t, dir, version, stack.Settings{}, upstreams...)
+}
+
+// startNginxWith gives it the config with features and variables.
+func startNginxWith(t *testing.T, dir, version string, chosen stack.Settings, upstreams ...string) (string, *os.Process) {
+	t.Helper()
 	program, env, err := findNginx()
 	if err != nil {
 		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
@@ -45,9 +51,10 @@ func startNginxAs(t *testing.T, dir, version string, upstreams ...string) (strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	source = []byte(stack.RenderVersions(string(source), []string{"NGINX_VERSION=" + version}))
+	source = []byte(stack.RenderVersions(stack.RenderFeatures(string(source), chosen.With, chosen.Variables), []string{"NGINX_VERSION=" + version}))
 	addr := freeAddr(t)
-	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log").Replace(string(source))
+	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log",
+		"listen 5004", "listen "+freeAddr(t), "listen 5443", "listen "+freeAddr(t), "server waf:5003", "server 127.0.0.1:1", "server certs:5003", "server 127.0.0.1:1").Replace(string(source))
 	var servers strings.Builder
 	for _, upstream := range upstreams {
 		fmt.Fprintf(&servers, "server %s max_fails=3 fail_timeout=2s;\n", upstream)
@@ -168,7 +175,7 @@ func deafTier(t *testing.T) string {
 	return ""
 }
 
-// ask sends a request as it stands and returns the whole answer.
+// ask sends a request unchanged and returns the whole response.
 func ask(t *testing.T, addr, request string) string {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)

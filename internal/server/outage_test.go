@@ -111,7 +111,7 @@ func TestRedisHangs(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if a := s.get("/readyz"); a.status != 503 || a.body != "not ready: redis: no answer in time" {
+	if a := s.get("/readyz"); a.status != 503 || a.body != "not ready: redis: timed out" {
 		t.Errorf("readyz: %d %q", a.status, a.body)
 	}
 }

@@ -14,23 +14,23 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/server/live"
+	"stackctl.dev/stackctl/internal/server/tier"
 	"stackctl.dev/stackctl/internal/server/visits"
 )
 
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
-	// writeMargin is what a response gets beyond the longest count: the clock of WriteTimeout
-	// starts with the request, so it must outlast COUNT_TIMEOUT.
+	// writeMargin is added to COUNT_TIMEOUT for WriteTimeout, which includes the time of the count.
 	writeMargin = 5 * time.Second
 	// idleTimeout is longer than the 60 s after which nginx closes an idle connection to its
-	// upstream. Were it shorter, nginx would now and then send a request on a connection that is
-	// just being closed here, and answer 502.
+	// upstream. Otherwise nginx would sometimes send a request on a connection that is just being
+	// closed here, and answer 502.
 	idleTimeout    = 75 * time.Second
 	maxHeaderBytes = 16 << 10
 )
 
-// Server is one web tier. Its life is New, Listen, Serve; Run does all three.
+// Server is the web tier. New, Listen and Serve are called in this order; Run calls all three.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
@@ -47,17 +47,16 @@ type Server struct {
 	metricsListener net.Listener // nil where METRICS_ADDR is off
 }
 
-// backend is the store behind the routes, which the server closes at its end.
+// backend is the store that the routes use and that Serve closes.
 type backend interface {
 	counter
 	pinger
 	io.Closer
 }
 
-// Run listens, serves until ctx is done, drains and returns. The log goes to log as JSON lines.
-// It returns nil when every request that was in flight has been answered, which together with
-// the default SHUTDOWN_TIMEOUT is within a second. Redis need not be there: neither at the
-// start nor later.
+// Run listens, serves until ctx is done, drains and returns. It writes the log to log as JSON
+// lines. It returns nil if every in-flight request was answered, with the default
+// SHUTDOWN_TIMEOUT within a second. Redis need not run, neither at the start nor later.
 func Run(ctx context.Context, cfg Config, log io.Writer) error {
 	s, err := New(cfg, log)
 	if err != nil {
@@ -69,14 +68,15 @@ func Run(ctx context.Context, cfg Config, log io.Writer) error {
 	return s.Serve(ctx)
 }
 
-// New makes a server. Nothing is opened before Listen, and Redis is dialed by the first request. It fails where the page is no
-// valid template.
+// New returns a server that listens after Listen and dials Redis at the first request. It returns an error if the page is not a valid
+// template.
 func New(cfg Config, log io.Writer) (*Server, error) {
-	buffer := newLogBuffer(log)
-	s := newServer(cfg, newLogger(cfg, buffer))
+	buffer := tier.NewLogBuffer(log)
+	s := newServer(cfg, tier.NewLogger(buffer, cfg.LogLevel))
 	s.flushLog = buffer.Flush
 	store := visits.Open(visits.Options{
 		Addr: cfg.RedisAddr(), Timeout: cfg.CountTimeout, PoolSize: cfg.RedisPoolSize,
+		User: cfg.RedisUsername, PasswordFile: cfg.RedisPasswordFile,
 	}, s.log, s.metrics.registry)
 	if cfg.Page != "" {
 		var err error
@@ -88,10 +88,6 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 	return s, nil
 }
 
-func newLogger(cfg Config, out io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel}))
-}
-
 func newServer(cfg Config, log *slog.Logger) *Server {
 	s := &Server{cfg: cfg, log: log, flushLog: func() {}}
 	s.metrics = newMetrics(cfg.Version, func() float64 { return float64(s.inFlight.Load()) })
@@ -99,7 +95,7 @@ func newServer(cfg Config, log *slog.Logger) *Server {
 	return s
 }
 
-// use gives the server its store.
+// use sets the server's store and its routes.
 func (s *Server) use(b backend) {
 	s.backend = b
 	r := &routes{counter: b, pinger: b, page: s.page, log: s.log}
@@ -113,12 +109,12 @@ func (s *Server) use(b backend) {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	if s.page != nil {
-		s.http.RegisterOnShutdown(s.page.Close) // its viewers would hold a drain up
+		s.http.RegisterOnShutdown(s.page.Close) // open event streams would delay the drain
 	}
 }
 
-// Listen opens the listening sockets. It stands alone so that a bind error is reported
-// to the caller before anything is served.
+// Listen opens the listening sockets. It is separate from Serve so that a bind error is returned
+// before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
 	var open net.ListenConfig
 	ln, err := open.Listen(ctx, "tcp", s.cfg.ListenAddr)
@@ -138,11 +134,10 @@ func (s *Server) Listen(ctx context.Context) error {
 	return nil
 }
 
-// Addr is the bound host:port, the free port filled in where port 0 was asked for.
-// It is valid after Listen.
+// Addr returns the host:port that the server listens on. It is valid after Listen.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// MetricsAddr is the host:port that answers /metrics, "" where there is none. It is valid after Listen.
+// MetricsAddr returns the host:port that serves /metrics, or "" if there is none. It is valid after Listen.
 func (s *Server) MetricsAddr() string {
 	if s.metricsListener == nil {
 		return ""
@@ -151,8 +146,8 @@ func (s *Server) MetricsAddr() string {
 }
 
 // Serve answers requests until ctx is done, then drains for at most SHUTDOWN_TIMEOUT. It returns
-// nil after a clean drain and an error when requests had to be cut. It closes the listeners and
-// the connections to Redis; a Server serves once.
+// an error if requests had to be cut off. It closes the listeners and the connections to Redis,
+// so it can be called only once.
 func (s *Server) Serve(ctx context.Context) error {
 	defer s.flushLog()
 	failed := make(chan error, 2)
@@ -177,13 +172,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	_ = s.metricsServer.Close()
 	stop()
 	serving.Wait()
-	// Last, because draining requests still count. For requests that were cut it is what ends them.
+	// Last, because draining requests still count visits. Requests that were cut off end here.
 	_ = s.backend.Close()
 	s.log.Info("stopped")
 	return err
 }
 
-// drain lets in-flight requests end and closes what remains.
+// drain waits for in-flight requests, and closes the remaining connections.
 func (s *Server) drain(ctx context.Context) error {
 	s.log.Info("draining", "in_flight", s.inFlight.Load(), "timeout", s.cfg.ShutdownTimeout.String())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownTimeout)
@@ -192,8 +187,8 @@ func (s *Server) drain(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	// Shutdown also waits for connections that never sent a request, and it looks only every
-	// half second. Not its error but the requests still running say whether anybody lost an answer.
+	// Shutdown also waits for connections that never sent a request, and it polls only every half
+	// second. So not its error but the number of running requests says whether a response was lost.
 	cut := s.inFlight.Load()
 	_ = s.http.Close()
 	if cut == 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 func TestDrainAnswersWhatIsInFlight(t *testing.T) {
@@ -116,7 +118,7 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, cfg, log) }()
-	waitFor(t, "readiness", func() bool { return Check(t.Context(), cfg.ListenAddr, "/readyz") == nil })
+	waitFor(t, "readiness", func() bool { return tier.Check(t.Context(), cfg.ListenAddr, "/readyz") == nil })
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
@@ -166,7 +168,7 @@ func TestTimeoutsFitTogether(t *testing.T) {
 	if s.http.WriteTimeout <= cfg.CountTimeout {
 		t.Errorf("WriteTimeout %s", s.http.WriteTimeout)
 	}
-	if readyTimeout >= checkTimeout {
+	if readyTimeout >= tier.CheckTimeout {
 		t.Errorf("readyTimeout %s", readyTimeout)
 	}
 }

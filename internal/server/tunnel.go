@@ -11,22 +11,22 @@ import (
 
 const tunnelDialTimeout = 3 * time.Second
 
-// Tunnel connects in and out to the TCP server target, a host:port. Over an Engine exec, whose stdin
-// and stdout they are, it lets an operator's Redis client reach a Redis that is not published.
+// Tunnel connects in and out with the TCP server at target, a host:port. They are the stdin and
+// stdout of an exec in a container, through which a Redis client reaches a Redis that is not published.
 //
-// The end of in, and an error of it, closes only the sending half: replies under way still
-// arrive. Tunnel returns nil when the remote has closed its half, and ctx's error when ctx is done.
+// The end of in, or an error of it, closes only the sending half, so that pending replies still
+// arrive. Tunnel returns nil when the server has closed its half, and ctx's error when ctx is done.
 //
-// A pending Read of in can be interrupted only where in has read deadlines. Of any other, such as
-// os.Stdin, one goroutine stays in that Read after Tunnel has returned, until in ends or the process does.
-// A Write that out blocks is waited for.
+// A pending Read of in can be interrupted only if in has read deadlines. Otherwise, as with
+// os.Stdin, a goroutine stays in that Read after Tunnel has returned, until in or the process ends.
+// A blocked Write to out is waited for.
 func Tunnel(ctx context.Context, target string, in io.Reader, out io.Writer) error {
 	dialer := net.Dialer{Timeout: tunnelDialTimeout}
 	c, err := dialer.DialContext(ctx, "tcp", target)
 	if err != nil {
 		return fmt.Errorf("connecting to %q: %w", target, err)
 	}
-	conn := c.(*net.TCPConn) // what dialing "tcp" always gives
+	conn := c.(*net.TCPConn) // dialing "tcp" always returns one
 	defer func() { _ = conn.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
@@ -35,7 +35,7 @@ func Tunnel(ctx context.Context, target string, in io.Reader, out io.Writer) err
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		// Its error is the input's, kept by source, or the connection's, which the copy below sees too.
+		// Its error is either the input's, which source keeps, or the connection's, which the copy below returns too.
 		_, _ = io.Copy(conn, source)
 		_ = conn.CloseWrite()
 	}()
@@ -57,20 +57,20 @@ func Tunnel(ctx context.Context, target string, in io.Reader, out io.Writer) err
 	return nil
 }
 
-// interrupt ends the sender's pending Read where in can do that, and waits for the sender.
+// interrupt ends the sender's pending Read, if in has read deadlines, and waits for the sender.
 func interrupt(in io.Reader, sent <-chan struct{}) {
 	d, ok := in.(interface{ SetReadDeadline(time.Time) error })
 	if !ok {
 		return
 	}
 	if err := d.SetReadDeadline(time.Unix(1, 0)); err != nil {
-		return // os.Stdin has the method and refuses
+		return // os.Stdin has the method, but it returns an error
 	}
 	<-sent
 	_ = d.SetReadDeadline(time.Time{})
 }
 
-// input remembers its own error, which io.Copy mixes with those of writing.
+// input keeps its read error, which io.Copy does not tell from a write error.
 type input struct {
 	r   io.Reader
 	err error

@@ -91,7 +91,7 @@ func TestTunnelEndsWithTheRemote(t *testing.T) {
 	}
 }
 
-// A reader without deadlines keeps its Read; Tunnel returns all the same.
+// A Read of a reader without deadlines stays pending; Tunnel returns nevertheless.
 func TestTunnelDoesNotWaitForStdin(t *testing.T) {
 	target := remote(t, func(conn *net.TCPConn) {})
 	in, theirs := io.Pipe()

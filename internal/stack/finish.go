@@ -22,6 +22,9 @@ func (s *Stack) finish(ctx context.Context) error {
 			return located(s.files, extensionKey, err)
 		}
 	}
+	if err := s.decodeFileExtensions(); err != nil {
+		return err
+	}
 	s.dependsOn = map[string]types.DependsOnConfig{}
 	for _, services := range []types.Services{s.Project.Services, s.Project.DisabledServices} {
 		for _, name := range slices.Sorted(maps.Keys(services)) {
@@ -31,14 +34,14 @@ func (s *Stack) finish(ctx context.Context) error {
 			}
 			services[name], s.dependsOn[name] = svc, svc.DependsOn
 			if config, ok := s.Upstreams(svc); ok {
-				_ = s.readContent(ctx, config) // it says which services stand behind; where it can't be read, who needs it says so
+				_ = s.readContent(ctx, config) // it names the services behind; if it cannot be read, resolve returns the error
 			}
 		}
 	}
 	return s.checkExtension(s.files)
 }
 
-// decodeServiceExtension replaces the raw map by a ServiceExtension.
+// decodeServiceExtension replaces the raw map with a ServiceExtension.
 func decodeServiceExtension(svc *types.ServiceConfig) error {
 	raw, ok := svc.Extensions[extensionKey]
 	if !ok {
@@ -49,14 +52,14 @@ func decodeServiceExtension(svc *types.ServiceConfig) error {
 		return err
 	}
 	if ext.Upstreams != "" && ext.Reload == "" {
-		ext.Reload = "SIGHUP" // nginx's own; without one, each new replica would cost a restart of what fronts it
+		ext.Reload = "SIGHUP" // nginx's; without a reload, each new replica would restart the service in front
 	}
 	svc.Extensions = maps.Clone(svc.Extensions)
 	svc.Extensions[extensionKey] = ext
 	return nil
 }
 
-// decode reads an extension's map into a struct; a key that the struct lacks is an error.
+// decode reads an extension's map into a struct; an unknown key is an error.
 func decode(raw, into any) error {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: into, ErrorUnused: true})
 	if err != nil {
@@ -68,27 +71,30 @@ func decode(raw, into any) error {
 	return nil
 }
 
+// readConfig reads the file of a config: one of the user's, or of the embedded stack and its features.
 func (s *Stack) readConfig(ctx context.Context, path string) ([]byte, error) {
-	if !s.Embedded {
-		return ReadFile(ctx, path, configLimit)
-	}
 	name, err := filepath.Rel(s.Project.WorkingDir, path)
 	if err != nil {
 		return nil, err
 	}
-	return fs.ReadFile(s.options.Default, filepath.ToSlash(name))
+	if name = filepath.ToSlash(name); s.Embedded || len(s.With) > 0 && strings.HasPrefix(name, featuresFolder+"/") {
+		if content, err := fs.ReadFile(s.options.Default, name); err == nil {
+			return content, nil
+		}
+	}
+	return ReadFile(ctx, path, configLimit)
 }
 
-// checkExtension makes sure that what `x-stackctl` refers to is there.
+// checkExtension checks the values of `x-stackctl`, and that the services and configs it refers to exist.
 func (s *Stack) checkExtension(files []types.ConfigFile) error {
-	refer := func(path, service string) error {
+	checkReference := func(path, service string) error {
 		if _, ok := s.Project.Services[service]; ok {
 			return nil
 		}
 		return located(files, path, fmt.Errorf("finding service %q: the Compose file has %v", service, s.Project.ServiceNames()))
 	}
 	if r := s.Extension.Ready; r != nil {
-		if err := refer(extensionKey+".ready", r.Service); err != nil {
+		if err := checkReference(extensionKey+".ready", r.Service); err != nil {
 			return err
 		}
 		if _, err := ProbeURL("", r.Path); err != nil {
@@ -96,9 +102,23 @@ func (s *Stack) checkExtension(files []types.ConfigFile) error {
 		}
 	}
 	if st := s.Extension.Store; st != nil {
-		if err := cmp.Or(refer(extensionKey+".store", st.Service), refer(extensionKey+".store", st.Via)); err != nil {
+		if err := cmp.Or(checkReference(extensionKey+".store", st.Service), checkReference(extensionKey+".store", st.Via)); err != nil {
 			return err
 		}
+		if err := s.checkLogin(st); err != nil {
+			return located(files, extensionKey+".store", err)
+		}
+	}
+	if u := s.Extension.URL; u != nil {
+		if err := checkReference(extensionKey+".url", u.Service); err != nil {
+			return err
+		}
+		if u.Scheme != "http" && u.Scheme != "https" {
+			return located(files, extensionKey+".url.scheme", fmt.Errorf("checking %q: use http or https", u.Scheme))
+		}
+	}
+	if err := s.checkFeatures(); err != nil {
+		return err
 	}
 	if start := s.Extension.Start; start != "" && start != "ordered" && start != "together" {
 		return located(files, extensionKey+".start", fmt.Errorf("checking %q: use ordered or together", start))

@@ -14,9 +14,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// hashedKeys are the keys of a service in the order in which they are hashed: that of compose-go's ServiceConfig up to 2.15, by
-// which docker compose has written its hashes, and writes them still (docker/compose pkg/compose/hash.go). Keys that came later
-// follow in the order of the alphabet.
+// hashedKeys are the keys of a service in the order in which they are hashed: that of compose-go's ServiceConfig up to 2.15, which
+// docker compose still uses for its hashes (docker/compose pkg/compose/hash.go). Newer keys follow in alphabetical order.
 var hashedKeys = []string{
 	"annotations", "attach", "develop", "blkio_config", "cap_add", "cap_drop", "cgroup_parent", "cgroup", "cpu_count",
 	"cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpus", "cpuset", "cpu_shares",
@@ -31,9 +30,9 @@ var hashedKeys = []string{
 	"working_dir", "pre_start", "post_start", "pre_stop",
 }
 
-// Hash identifies a service's configuration: the SHA-256, in hex, of its JSON without what says how to build, pull,
-// order and multiply it. It is what docker compose puts into the label com.docker.compose.config-hash
-// (docker/compose pkg/compose/hash.go, ServiceHash), so that neither recreates what the other made.
+// Hash identifies a service's configuration: the SHA-256, in hex, of its JSON without the keys that say how to build, pull, order
+// and scale it. Docker compose writes the same hash into the label com.docker.compose.config-hash (docker/compose
+// pkg/compose/hash.go, ServiceHash), so that neither tool recreates the other's containers.
 func Hash(svc types.ServiceConfig) (string, error) {
 	canonical, err := canonicalJSON(svc)
 	if err != nil {
@@ -84,8 +83,8 @@ func canonicalJSON(svc types.ServiceConfig) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Fields flattens what Hash covers into dotted paths and their values, so that two configurations can be compared
-// field by field. Values of environment variables and labels are replaced by a short hash: they may be secrets.
+// Fields flattens the configuration that Hash covers into dotted paths and their values, so that two of them can be compared field
+// by field. Values of environment variables and labels are replaced with a short hash: they may be secrets.
 func Fields(svc types.ServiceConfig) (map[string]string, error) {
 	data, err := canonicalJSON(svc)
 	if err != nil {
@@ -109,7 +108,7 @@ func flatten(into map[string]string, path string, value any) {
 			flatten(into, join(path, key), child)
 		}
 	case []any:
-		if text, ok := words(v); ok {
+		if text, ok := joinStrings(v); ok {
 			into[path] = text
 			return
 		}
@@ -127,8 +126,8 @@ func flatten(into map[string]string, path string, value any) {
 	}
 }
 
-// words joins a list of plain strings: a command reads better whole than word by word.
-func words(list []any) (string, bool) {
+// joinStrings joins a list of strings: a command is easier to read whole than word by word.
+func joinStrings(list []any) (string, bool) {
 	parts := make([]string, len(list))
 	for i, item := range list {
 		text, ok := item.(string)
@@ -147,7 +146,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// ChangedField is a field whose value differs; a value is "" where the field is absent.
+// ChangedField is a field whose value differs; a value is "" if the field is absent.
 type ChangedField struct{ Path, Old, New string }
 
 // Diff lists the fields that differ, sorted by path.

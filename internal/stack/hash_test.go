@@ -78,7 +78,7 @@ func TestHashCoversTheRest(t *testing.T) {
 		"    stop_signal: SIGINT", "    stop_grace_period: 3s", "    tmpfs: [/run]", "    logging: {driver: none}", "    container_name: xy",
 	} {
 		text := body
-		if strings.Contains(body, "\nvolumes:") { // a second top-level key cannot stand inside the service
+		if strings.Contains(body, "\nvolumes:") { // a second top-level key cannot be inside the service
 			text = "    volumes: ['./v:/v']"
 		}
 		hash, _ := service(t, text)
@@ -89,7 +89,7 @@ func TestHashCoversTheRest(t *testing.T) {
 	}
 }
 
-// One file gives one hash, whatever the order in which it is written.
+// A file has one hash, regardless of the order of its keys.
 func TestHashIsStable(t *testing.T) {
 	one, _ := service(t, "    environment: {A: b, C: d, E: f}\n    labels: {x: y, z: w}\n    mem_limit: 64m")
 	for range 20 {
@@ -165,7 +165,7 @@ func TestDiff(t *testing.T) {
 
 // TestHashIsThatOfCompose compares with what docker compose 5.6.0 printed: `docker compose config --hash '*'`.
 func TestHashIsThatOfCompose(t *testing.T) {
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join("testdata", "hash", "compose.yaml")}})
+	s, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join("testdata", "hash", "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// Options say which Compose files make the stack, and with what around them.
+// Options say which Compose files make the stack, and in which environment they are read.
 type Options struct {
-	// Files are the user's Compose files, later ones merged over earlier ones, `-` for standard input; none means those of
-	// COMPOSE_FILE, and without it Default.
+	// Files are the user's Compose files, later ones merged over earlier ones, `-` for standard input. If there are none, those
+	// of COMPOSE_FILE are used, and without it Default.
 	Files []string
 	// Default is the embedded stack: compose.yaml and the files that it names.
 	Default fs.FS
@@ -25,38 +25,31 @@ type Options struct {
 	ProjectName string
 	// Environment is what `${VARIABLE}` reads; it wins over EnvFiles. The variables that docker compose reads are in it too.
 	Environment map[string]string
-	// EnvFiles are read in order; none means those of COMPOSE_ENV_FILES, and without it `.env` beside the first Compose file, if
-	// it is there.
+	// EnvFiles are read in order. If there are none, those of COMPOSE_ENV_FILES are used, and without it a `.env` beside the
+	// first Compose file, if it exists.
 	EnvFiles []string
-	// Profiles are the profiles to enable; none means those of COMPOSE_PROFILES.
+	// With are the features of the embedded stack that are on; nil are those that are by default. See Features.
+	With []string
+	// Profiles are the profiles to enable. If there are none, those of COMPOSE_PROFILES are used.
 	Profiles []string
 }
 
 // embeddedFile is the name by which errors call the embedded Compose file.
 const embeddedFile = "compose.yaml"
 
-// standardInput is the name that stands for it among Files, as in docker compose; its folder is the working directory.
+// standardInput is the name of standard input among Files, as in docker compose; its folder is the working directory.
 const standardInput = "-"
 
 // nameRule is Compose's rule for project names.
 var nameRule = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 
-// Load resolves the Compose files. Its errors name the file, the line where it is known, and the key.
-func Load(ctx context.Context, o Options) (*Stack, error) {
-	s, err := Read(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return s.Select(ctx, nil)
-}
-
-// Read parses the Compose files alone: what they name beside themselves (env files, configs, secrets) is read by Select and Only,
-// for the services that are chosen.
+// Read parses the Compose files. The files that services refer to (env files, configs, secrets) are read by Select and Only, for
+// the selected services. Errors name the file, the key and, where it is known, the line.
 func Read(ctx context.Context, o Options) (*Stack, error) {
 	if err := CheckProjectName(o.ProjectName); o.ProjectName != "" && err != nil {
 		return nil, err
 	}
-	o, env, err := o.surroundings(ctx)
+	o, env, err := o.resolveEnvironment(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,19 +57,28 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	with, err := o.featuresOf(files)
+	if err != nil {
+		return nil, err
+	}
+	added, err := overlays(o.Default, with)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, added...)
 	details := types.ConfigDetails{WorkingDir: workingDir, ConfigFiles: files, Environment: env}
 	var unsupported []loader.UnsupportedAttribute
 	resolve := func(lo *loader.Options) {
-		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // once the services are chosen
+		lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // done once the services are selected
 		lo.ResourceLoaders = append(lo.ResourceLoaders, &guard{bases: []string{workingDir}, env: env})
 		lo.SetProjectName(defaultName(o, workingDir), o.ProjectName != "")
 		lo.Profiles = profiles(o.Profiles, env)
 		lo.ResolvePaths = true
-		// Compiling the specification's JSON schema takes longer than all else; a test validates the embedded file.
+		// Compiling the specification's JSON schema takes longer than everything else; a test validates the embedded file.
 		lo.SkipValidation = len(o.Files) == 0
 		loader.WithSupportedAttributes(Supported(), func(found []loader.UnsupportedAttribute) { unsupported = found })(lo)
 	}
-	project, warnings, err := parsed(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, resolve) })
+	project, warnings, err := collectWarnings(ctx, func() (*types.Project, error) { return loader.LoadWithContext(ctx, details, resolve) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -86,11 +88,11 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	if len(unsupported) > 0 {
 		return nil, unsupportedError(files, unsupported)
 	}
-	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir), Warnings: warnings, options: o, files: files}
+	s := &Stack{Project: project, Embedded: len(o.Files) == 0, Context: os.DirFS(workingDir), Warnings: warnings, With: with, options: o, files: files}
 	if s.Embedded {
 		s.Context = o.Default
 	} else {
-		for i, file := range files {
+		for i, file := range files[:len(o.Files)] {
 			if o.Files[i] == standardInput {
 				file.Filename = standardInput
 			}
@@ -100,7 +102,7 @@ func Read(ctx context.Context, o Options) (*Stack, error) {
 	return s, s.finish(ctx)
 }
 
-// CheckProjectName says what is wrong with a project name, or nil.
+// CheckProjectName returns an error that says what is wrong with a project name and suggests a valid one.
 func CheckProjectName(name string) error {
 	if nameRule.MatchString(name) {
 		return nil
@@ -141,7 +143,7 @@ func readFiles(ctx context.Context, o Options, env types.Mapping) (files []types
 	return files, filepath.Dir(files[0].Filename), nil
 }
 
-// defaultName is the project's name when neither a flag nor the file gives one: the folder's, as Compose has it.
+// defaultName returns the project's name for when neither a flag nor the file gives one: the folder's, as in docker compose.
 func defaultName(o Options, workingDir string) string {
 	if o.ProjectName != "" {
 		return o.ProjectName

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,15 @@ import (
 	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/stack"
 )
+
+// loadAll reads the Compose files and selects all services whose profile is enabled.
+func loadAll(ctx context.Context, o stack.Options) (*stack.Stack, error) {
+	s, err := stack.Read(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.Select(ctx, nil)
+}
 
 // load writes the Compose file into a temporary folder and loads it.
 func load(t *testing.T, compose string, change ...func(*stack.Options)) (*stack.Stack, error) {
@@ -22,12 +32,12 @@ func load(t *testing.T, compose string, change ...func(*stack.Options)) (*stack.
 	for _, f := range change {
 		f(&o)
 	}
-	return stack.Load(t.Context(), o)
+	return loadAll(t.Context(), o)
 }
 
 func embedded(t *testing.T, env map[string]string) *stack.Stack {
 	t.Helper()
-	s, err := stack.Load(t.Context(), stack.Options{Default: assets.FS, WorkingDir: t.TempDir(), Environment: env})
+	s, err := loadAll(t.Context(), stack.Options{Default: assets.FS, WorkingDir: t.TempDir(), Environment: env})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +73,7 @@ func TestEmbeddedStackIsValid(t *testing.T) {
 	if err := os.CopyFS(dir, assets.FS); err != nil {
 		t.Fatal(err)
 	}
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}})
+	s, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +134,7 @@ func TestProjectName(t *testing.T) {
 func TestAReadyPathIsAPath(t *testing.T) {
 	for _, path := range []string{"@127.0.0.1:1/x", "http://elsewhere/", ""} {
 		dir := folder(t, map[string]string{"c.yaml": "x-stackctl: {ready: {service: a, port: 80, path: '" + path + "'}}\nservices: {a: {image: i, ports: ['80:80']}}\n"})
-		_, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "c.yaml")}, ProjectName: "p"})
+		_, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "c.yaml")}, ProjectName: "p"})
 		if err == nil || !strings.Contains(err.Error(), `c.yaml:1: key "x-stackctl.ready.path"`) {
 			t.Errorf("%q: %v", path, err)
 		}

@@ -15,9 +15,9 @@ import (
 
 // FileError is an error in a Compose file.
 type FileError struct {
-	File string // as named by the user
-	Line int    // from 1; 0 when it is not known
-	Key  string // dotted path in the file; "" when it is not known
+	File string // as the user named it
+	Line int    // from 1; 0 if it is not known
+	Key  string // dotted path in the file; "" if it is not known
 	Err  error
 }
 
@@ -34,13 +34,13 @@ func (e *FileError) Error() string {
 
 func (e *FileError) Unwrap() error { return e.Err }
 
-// located wraps err with the place where the key stands.
+// located wraps err with the file and line of the key.
 func located(files []types.ConfigFile, key string, err error) error {
 	file, line := locate(files, key)
 	return &FileError{File: filepath.Base(file), Line: line, Key: key, Err: err}
 }
 
-// unsupportedError names every key that stackctl does not honour.
+// unsupportedError names every key that stackctl does not support.
 func unsupportedError(files []types.ConfigFile, found []loader.UnsupportedAttribute) error {
 	errs := make([]error, 0, len(found))
 	for _, attribute := range found {
@@ -53,13 +53,13 @@ func unsupportedError(files []types.ConfigFile, found []loader.UnsupportedAttrib
 var (
 	// keyInError finds the dotted path in the errors of compose-go's schema validation.
 	keyInError = regexp.MustCompile(`\b((?:services|networks|volumes|configs|secrets|name|include)(?:\.[^\s':]+)*)`)
-	// extraInError finds the unknown keys in them.
+	// extraInError finds the unknown keys in the same errors.
 	extraInError = regexp.MustCompile(`additional properties? '([^']+)'`)
 	// lineInError finds the line that a YAML syntax error names.
 	lineInError = regexp.MustCompile(`\bline (\d+)`)
 )
 
-// explain turns an error of compose-go into one that names file, line and key, as far as these are known.
+// explain turns an error of compose-go into one that names the file, and the line and key if they are known.
 func explain(files []types.ConfigFile, err error) error {
 	text := err.Error()
 	if m := lineInError.FindStringSubmatch(text); m != nil {
@@ -73,7 +73,7 @@ func explain(files []types.ConfigFile, err error) error {
 		key = strings.TrimPrefix(key+"."+m[1], ".")
 		err = fmt.Errorf("unknown key: %w", err)
 	}
-	if strings.HasSuffix(text, "false schema") { // the JSON schema's way to say that nothing may stand here
+	if strings.HasSuffix(text, "false schema") { // how the JSON schema says that no key is allowed here
 		err = errors.New("unknown key; see the Compose specification for the keys of a service")
 	}
 	if key == "" {
@@ -82,7 +82,7 @@ func explain(files []types.ConfigFile, err error) error {
 	return located(files, key, err)
 }
 
-// syntaxError finds which of the files does not parse: compose-go's error has the line only.
+// syntaxError finds the file that does not parse: compose-go's error has only the line.
 func syntaxError(files []types.ConfigFile, err error) error {
 	for _, file := range files {
 		var node yaml.Node
@@ -99,8 +99,8 @@ func syntaxError(files []types.ConfigFile, err error) error {
 	return &FileError{File: filepath.Base(files[0].Filename), Err: err}
 }
 
-// locate finds the file and line of a dotted key, or of its nearest parent that is written down. Later files win, as
-// they do when merged.
+// locate returns the file and line of a dotted key, or of its nearest parent that is in a file. Later files win, as they do when
+// files are merged.
 func locate(files []types.ConfigFile, key string) (file string, line int) {
 	file = files[0].Filename
 	deepest := 0
@@ -117,8 +117,8 @@ func locate(files []types.ConfigFile, key string) (file string, line int) {
 	return file, line
 }
 
-// descend follows the key through the mappings and returns the line of the deepest part found, and how deep it is.
-// Keys may themselves hold dots, so that every prefix is tried.
+// descend follows the key through the mappings and returns the line and depth of the deepest part found. Keys may contain dots
+// themselves, so every prefix is tried.
 func descend(node *yaml.Node, key string) (line, depth int) {
 	if key == "" || node.Kind != yaml.MappingNode {
 		return 0, 0

@@ -30,7 +30,7 @@ func TestLaterFilesAreMergedOverEarlierOnes(t *testing.T) {
 		"a.yaml": "name: shop\nservices:\n  web:\n    image: web:1\n    environment: {A: a, B: b}\n    ports: ['80:80']\n    x-stackctl: {reload: SIGHUP}\n",
 		"b.yaml": "services:\n  web:\n    image: web:2\n    environment: {B: c}\n    ports: ['81:81']\n  db: {image: db}\n",
 	})
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")}})
+	s, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "a.yaml"), filepath.Join(dir, "b.yaml")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestLaterFilesAreMergedOverEarlierOnes(t *testing.T) {
 func TestErrorsNameTheFileOfSeveral(t *testing.T) {
 	dir := folder(t, map[string]string{"a.yaml": "services:\n  web: {image: a}\n", "b.yaml": "services:\n  web:\n    privileged: true\n", "c.yaml": "services: [\n"})
 	for file, want := range map[string]string{"b.yaml": `b.yaml:3: key "services.web.privileged"`, "c.yaml": "c.yaml", "none.yaml": "none.yaml"} {
-		_, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "a.yaml"), filepath.Join(dir, file)}})
+		_, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "a.yaml"), filepath.Join(dir, file)}})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -99,7 +99,7 @@ func TestWhereVariablesComeFrom(t *testing.T) {
 	tag := func(o stack.Options) string {
 		t.Helper()
 		o.Files = []string{file}
-		s, err := stack.Load(t.Context(), o)
+		s, err := loadAll(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,14 +122,14 @@ func TestWhereVariablesComeFrom(t *testing.T) {
 	expect(".env", tag(stack.Options{}), "dot")
 	expect("environment over .env", tag(stack.Options{Environment: set}), "set")
 	expect("named env file instead of .env", tag(stack.Options{EnvFiles: []string{filepath.Join(dir, "empty.env")}}), "default")
-	if _, err := stack.Load(t.Context(), stack.Options{Files: []string{file}, EnvFiles: []string{filepath.Join(dir, "none.env")}}); err == nil || !strings.Contains(err.Error(), "none.env") {
+	if _, err := loadAll(t.Context(), stack.Options{Files: []string{file}, EnvFiles: []string{filepath.Join(dir, "none.env")}}); err == nil || !strings.Contains(err.Error(), "none.env") {
 		t.Errorf("an env file that is not there: %v", err)
 	}
 }
 
 func TestProfilesOfTheEnvFile(t *testing.T) {
 	dir := folder(t, map[string]string{"compose.yaml": debugFile, ".env": "COMPOSE_PROFILES=debug\n"})
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p"})
+	s, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestConfigContents(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"compose.yaml": "services: {a: {image: a, configs: [file, text]}}\nconfigs: {file: {file: ./x.conf}, text: {content: 'v=${V}'}}\n", "x.conf": "$keep ${as} it is\n",
 	})
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p", Environment: map[string]string{"V": "1"}})
+	s, err := loadAll(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "compose.yaml")}, ProjectName: "p", Environment: map[string]string{"V": "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}

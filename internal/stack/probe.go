@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ProbeURL is what to ask for at host (host:port) for a path, with its query, that a file or a container names. The path cannot
-// change whom is asked: "@other/" in place of a path would, if it were appended.
+// ProbeURL returns the URL at host (host:port) of a path with its query, which comes from a file or a container. The path cannot
+// change the host: "@other/" would, if it were simply appended.
 func ProbeURL(host, path string) (*url.URL, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, fmt.Errorf("checking path %q: it must begin with /", path)
@@ -26,8 +26,8 @@ func ProbeURL(host, path string) (*url.URL, error) {
 	return target, nil
 }
 
-// SameTarget follows a redirect only to the host and port that were asked: what answers is not trusted to send us elsewhere. It is
-// an http.Client's CheckRedirect; a redirect that is not followed is the answer.
+// SameTarget is an http.Client's CheckRedirect that follows a redirect only to the same host and port: a container is not trusted
+// to send us elsewhere. A redirect that is not followed is the response.
 func SameTarget(next *http.Request, via []*http.Request) error {
 	if next.URL.Scheme != via[0].URL.Scheme || next.URL.Host != via[0].URL.Host || len(via) >= 3 {
 		return http.ErrUseLastResponse

@@ -19,18 +19,18 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The most bytes that are read of a file, by kind (docs/compose-extension.md). What a Compose file names is not trusted: /dev/zero has
-// no end, and a named pipe never begins.
+// How many bytes of a file are read at most, by kind (docs/compose-extension.md). The files that a Compose file names are not
+// trusted: /dev/zero has no end, and opening a named pipe may never return.
 const (
-	composeLimit = 16 << 20 // a Compose file, one that it includes or extends, an env file, a file of labels
+	composeLimit = 16 << 20 // a Compose file, one that it includes or extends, an env file, a label file
 	configLimit  = 64 << 20 // a config or secret: it is kept in memory
 )
 
-// IgnoreLimit is the most bytes of a .dockerignore.
+// IgnoreLimit is the largest size of a .dockerignore, in bytes.
 const IgnoreLimit = 1 << 20
 
-// ReadFile reads a regular file of at most limit bytes, or a pipe of the shell's. It returns when ctx ends, also while the file system
-// does not answer.
+// ReadFile reads a regular file of at most limit bytes, or a pipe that the shell made. It returns when ctx ends, even if the file
+// system does not respond.
 func ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 	return within(ctx, func() ([]byte, error) {
 		info, err := check(path, limit)
@@ -39,14 +39,14 @@ func ReadFile(ctx context.Context, path string, limit int64) ([]byte, error) {
 		}
 		read := func() ([]byte, error) { return readAll(path, limit) }
 		if err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
-			read = pipes.once(info, read)
+			read = pipes.readOnce(info, read)
 		}
 		return read()
 	})
 }
 
 func readAll(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have become a pipe meanwhile
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may have been replaced by a pipe since it was checked
 	if err != nil {
 		return nil, err
 	}
@@ -58,54 +58,54 @@ func readAll(path string, limit int64) ([]byte, error) {
 	return content, err
 }
 
-// pipes remembers what pipes had: a command may read its Compose file several times, and a pipe has its content only once.
-var pipes memory
+// pipes keeps the content of pipes: a command may read its Compose file several times, but a pipe can be read only once.
+var pipes pipeCache
 
-type memory struct {
-	mu    sync.Mutex
-	known []remembered
+type pipeCache struct {
+	mu   sync.Mutex
+	seen []cachedPipe
 }
 
-type remembered struct {
+type cachedPipe struct {
 	info fs.FileInfo
 	read func() ([]byte, error)
 }
 
-// once returns the read of that pipe which came first.
-func (m *memory) once(pipe fs.FileInfo, read func() ([]byte, error)) func() ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, k := range m.known {
-		if os.SameFile(k.info, pipe) {
-			return k.read
+// readOnce returns the first read function that was given for the pipe; it keeps the content.
+func (c *pipeCache) readOnce(pipe fs.FileInfo, read func() ([]byte, error)) func() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cached := range c.seen {
+		if os.SameFile(cached.info, pipe) {
+			return cached.read
 		}
 	}
 	read = sync.OnceValues(read)
-	m.known = append(m.known, remembered{pipe, read})
+	c.seen = append(c.seen, cachedPipe{pipe, read})
 	return read
 }
 
-// within runs what cannot be interrupted, and leaves it to itself when ctx ends: the process is about to end, too.
+// within runs a read that cannot be interrupted, and abandons it when ctx ends, which is when the process is about to exit.
 func within[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
-	ended := make(chan result, 1)
+	done := make(chan result, 1)
 	go func() {
 		value, err := read()
-		ended <- result{value, err}
+		done <- result{value, err}
 	}()
 	select {
-	case r := <-ended:
+	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
 		return *new(T), ctx.Err()
 	}
 }
 
-// CheckFile refuses what is no regular file, or has more than limit bytes. What the shell has put there for the command line, as
-// `<(command)` and `command |` do, may be a pipe.
+// CheckFile returns an error unless path is a regular file of at most limit bytes, or a pipe that the shell made for the command
+// line, as `<(command)` and `command |` do.
 func CheckFile(path string, limit int64) error {
 	_, err := check(path, limit)
 	return err
@@ -119,22 +119,22 @@ func check(path string, limit int64) (fs.FileInfo, error) {
 	case path == os.DevNull, info.Mode()&fs.ModeNamedPipe != 0 && inherited.MatchString(path):
 		return info, nil
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("reading %q: it is no regular file", path)
+		return nil, fmt.Errorf("reading %q: it is not a regular file", path)
 	case info.Size() > limit:
 		return nil, tooLarge(path, limit)
 	}
 	return info, nil
 }
 
-// inherited are the names of the files that this process was started with.
+// inherited matches the names of the files that this process was started with.
 var inherited = regexp.MustCompile(`^(/dev/stdin|/(dev|proc/self)/fd/[0-9]+)$`)
 
 func tooLarge(path string, limit int64) error {
-	return fmt.Errorf("reading %q: it has more than %d MiB, the most that is read of such a file", path, limit>>20)
+	return fmt.Errorf("reading %q: it is larger than %d MiB, the limit for such a file", path, limit>>20)
 }
 
-// guard looks at the files that compose-go reads by itself, those of `include` and `extends`, before it does. As a ResourceLoader it
-// accepts only what must not be read, and says why.
+// guard checks the files of `include` and `extends` before compose-go reads them. As a ResourceLoader it accepts only the files that
+// must not be read, and its Load returns why.
 type guard struct {
 	bases []string // folders that a path may be relative to
 	env   types.Mapping
@@ -168,25 +168,33 @@ func (g *guard) check(path string) error {
 			return err
 		}
 		if err == nil && filepath.Dir(file) != base && len(g.bases) < maxBases {
-			g.bases = append(g.bases, filepath.Dir(file)) // what it names may be relative to it
+			g.bases = append(g.bases, filepath.Dir(file)) // paths in the file may be relative to its folder
 		}
 	}
 	return nil
 }
 
-// maxBases bounds the folders that a guard knows.
+// maxBases bounds the folders of a guard.
 const maxBases = 64
 
-// checkEnvFiles looks at the services' env files and files of labels before compose-go reads them.
+// checkIfExists is CheckFile for a file that may be missing.
+func checkIfExists(path string) error {
+	if err := CheckFile(path, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// checkEnvFiles checks the services' env files and label files before compose-go reads them.
 func checkEnvFiles(files []types.ConfigFile, services types.Services) error {
 	for name, svc := range services {
 		for _, env := range svc.EnvFiles {
-			if err := CheckFile(env.Path, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := checkIfExists(env.Path); err != nil {
 				return located(files, "services."+name+".env_file", err)
 			}
 		}
 		for _, labels := range svc.LabelFiles {
-			if err := CheckFile(labels, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := checkIfExists(labels); err != nil {
 				return located(files, "services."+name+".label_file", err)
 			}
 		}
@@ -201,16 +209,16 @@ type included struct {
 	ProjectDirectory string    `yaml:"project_directory"`
 }
 
-// checkIncludes looks at the env files of a Compose file's `include`, which compose-go reads at once: those that it names, or a `.env`.
+// checkIncludes checks the env files of a Compose file's `include` before compose-go reads them: those that it names, or a `.env`.
 func checkIncludes(content []byte, dir string, env types.Mapping) error {
 	if !bytes.Contains(content, []byte("include")) {
-		return nil // parsing takes longer than all else here
+		return nil // most files have no include, and parsing is slow
 	}
 	var file struct {
 		Include []yaml.Node `yaml:"include"`
 	}
 	if yaml.Unmarshal(content, &file) != nil {
-		return nil // compose-go says what is wrong
+		return nil // compose-go returns the error
 	}
 	for _, node := range file.Include {
 		entry := included{Path: node}
@@ -218,7 +226,7 @@ func checkIncludes(content []byte, dir string, env types.Mapping) error {
 			continue
 		}
 		for _, name := range entry.envFiles(dir, env) {
-			if err := CheckFile(name, composeLimit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := checkIfExists(name); err != nil {
 				return err
 			}
 		}
@@ -226,7 +234,7 @@ func checkIncludes(content []byte, dir string, env types.Mapping) error {
 	return nil
 }
 
-// envFiles are the env files that compose-go reads for the entry of a file in dir.
+// envFiles returns the env files that compose-go reads for an entry of a Compose file in dir.
 func (i included) envFiles(dir string, env types.Mapping) []string {
 	resolve := func(name string) string {
 		if resolved, err := template.Substitute(name, env.Resolve); err == nil {
@@ -253,13 +261,13 @@ func (i included) envFiles(dir string, env types.Mapping) []string {
 	return names
 }
 
-// oneOrMore are the values of a key that takes one or several.
+// oneOrMore returns the values of a key that takes a string or a list of strings.
 func oneOrMore(node yaml.Node) []string {
 	var one string
 	var several []string
 	if node.Decode(&one) == nil && one != "" {
 		return []string{one}
 	}
-	_ = node.Decode(&several) // compose-go says what is wrong
+	_ = node.Decode(&several) // compose-go returns the error
 	return several
 }

@@ -9,32 +9,32 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// Select keeps the named services and what they depend on, and reads what these need: env files, files of labels, configs and
-// secrets. No names keep all services whose profile is enabled; naming a service enables its profiles.
+// Select keeps the named services and their dependencies, and reads what these need: env files, label files, configs and
+// secrets. Without names it keeps all services whose profile is enabled; naming a service enables its profiles.
 func (s *Stack) Select(ctx context.Context, services []string) (*Stack, error) {
-	return s.choose(ctx, services, types.IncludeDependencies)
+	return s.selectAndRead(ctx, services, types.IncludeDependencies)
 }
 
-// Only keeps the named services, and not what they depend on; otherwise it is as Select.
+// Only is Select without the dependencies.
 func (s *Stack) Only(ctx context.Context, services []string) (*Stack, error) {
-	return s.choose(ctx, services, types.IgnoreDependencies)
+	return s.selectAndRead(ctx, services, types.IgnoreDependencies)
 }
 
-func (s *Stack) choose(ctx context.Context, services []string, dependencies types.DependencyOption) (*Stack, error) {
-	chosen, err := s.named(services, dependencies)
+// Named is Only without reading any file, for callers that need no more than names, images and how to build them.
+func (s *Stack) Named(services []string) (*Stack, error) {
+	return s.selected(services, types.IgnoreDependencies)
+}
+
+func (s *Stack) selectAndRead(ctx context.Context, services []string, dependencies types.DependencyOption) (*Stack, error) {
+	selected, err := s.selected(services, dependencies)
 	if err != nil {
 		return nil, err
 	}
-	return chosen, chosen.resolve(ctx)
+	return selected, selected.resolve(ctx)
 }
 
-// Named is as Only, but reads nothing: for those who look at names, images and how these are built.
-func (s *Stack) Named(services []string) (*Stack, error) {
-	return s.named(services, types.IgnoreDependencies)
-}
-
-func (s *Stack) named(services []string, dependencies types.DependencyOption) (*Stack, error) {
-	chosen := *s
+func (s *Stack) selected(services []string, dependencies types.DependencyOption) (*Stack, error) {
+	selected := *s
 	for _, name := range services {
 		if _, known := s.Project.AllServices()[name]; !known {
 			return nil, fmt.Errorf("finding service %q: the Compose file has %v", name, slices.Sorted(maps.Keys(s.Project.AllServices())))
@@ -43,23 +43,26 @@ func (s *Stack) named(services []string, dependencies types.DependencyOption) (*
 	if len(services) > 0 {
 		enabled, err := s.Project.WithServicesEnabled(services...)
 		if err == nil {
-			chosen.Project, err = enabled.WithSelectedServices(services, dependencies)
+			selected.Project, err = enabled.WithSelectedServices(services, dependencies)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("selecting services %v: %w", services, err)
 		}
 	}
-	chosen.Project = chosen.needed()
-	// A ready probe through a tier that is not part of the selection would never answer.
-	if r := s.Extension.Ready; r != nil && !slices.Contains(chosen.Project.ServiceNames(), r.Service) {
-		chosen.Extension.Ready = nil
+	selected.Project = selected.withoutUnused()
+	// A ready probe through a service that is not selected would never answer.
+	if r := s.Extension.Ready; r != nil && !slices.Contains(selected.Project.ServiceNames(), r.Service) {
+		selected.Extension.Ready = nil
 	}
-	return &chosen, nil
+	if u := s.Extension.URL; u != nil && !slices.Contains(selected.Project.ServiceNames(), u.Service) {
+		selected.Extension.URL = nil
+	}
+	return &selected, nil
 }
 
-// needed leaves out the networks, volumes, configs and secrets that no service uses: nobody misses them. A front that is not
-// part of the selection is told of it all the same.
-func (s *Stack) needed() *types.Project {
+// withoutUnused leaves out the networks, volumes, configs and secrets that no service uses. Those of a service with upstreams stay
+// even if it is not selected: its config must follow the replicas of the services that are.
+func (s *Stack) withoutUnused() *types.Project {
 	all := *s.Project
 	all.Services = maps.Clone(s.Project.Services)
 	for name, svc := range s.Project.DisabledServices {
@@ -67,20 +70,26 @@ func (s *Stack) needed() *types.Project {
 			all.Services[name] = svc
 		}
 	}
-	needed := all.WithoutUnnecessaryResources()
+	used := all.WithoutUnnecessaryResources()
 	for name := range s.Project.DisabledServices {
-		delete(needed.Services, name)
+		delete(used.Services, name)
 	}
-	return needed
+	for _, name := range s.generated { // a Redis user has it, if no service does
+		if used.Secrets == nil {
+			used.Secrets = types.Secrets{}
+		}
+		used.Secrets[name] = s.Project.Secrets[name]
+	}
+	return used
 }
 
-// resolve reads what the services need beside the Compose file.
+// resolve reads the files that the services refer to.
 func (s *Stack) resolve(ctx context.Context) error {
-	// Docker compose hashes what env_file brings in, not where it came from.
+	// Like docker compose, Hash covers the variables of env_file, not its path.
 	if err := checkEnvFiles(s.files, s.Project.Services); err != nil {
 		return err
 	}
-	project, warnings, err := parsed(ctx, func() (*types.Project, error) {
+	project, warnings, err := collectWarnings(ctx, func() (*types.Project, error) {
 		resolved, err := s.Project.WithServicesEnvironmentResolved(true)
 		if err != nil {
 			return nil, err
@@ -99,7 +108,7 @@ func (s *Stack) resolve(ctx context.Context) error {
 	return s.readSecrets(ctx)
 }
 
-// readContent brings the content of a config in, once.
+// readContent reads a config's file into its Content, unless that was done before.
 func (s *Stack) readContent(ctx context.Context, name string) error {
 	config := s.Project.Configs[name]
 	if config.File == "" {
@@ -110,15 +119,21 @@ func (s *Stack) readContent(ctx context.Context, name string) error {
 		return err
 	}
 	config.Content, config.File = string(content), ""
+	if s.isRendered(name) {
+		config.Content = RenderFeatures(config.Content, s.With, s.Project.Environment)
+	}
 	s.Project.Configs[name] = config
 	return nil
 }
 
-// readSecrets reads the secrets that services use, from files and variables.
+// readSecrets reads the secrets from files and environment variables.
 func (s *Stack) readSecrets(ctx context.Context) error {
 	s.Secrets = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Project.Secrets)) {
 		secret := s.Project.Secrets[name]
+		if slices.Contains(s.generated, name) {
+			continue // its content is in the project: see SetPasswords
+		}
 		if secret.Environment != "" {
 			value, ok := s.Project.Environment[secret.Environment]
 			if !ok {
@@ -127,7 +142,7 @@ func (s *Stack) readSecrets(ctx context.Context) error {
 			s.Secrets[name] = value
 			continue
 		}
-		content, err := s.readConfig(ctx, secret.File)
+		content, err := ReadFile(ctx, secret.File, configLimit) // the embedded stack has none of its own
 		if err != nil {
 			return located(s.files, "secrets."+name, fmt.Errorf("reading secret %q: %w", name, err))
 		}

@@ -20,24 +20,33 @@ type Stack struct {
 	Extension Extension
 	// Secrets are the contents of the secrets, by name. They are not in Project, so that nothing prints them.
 	Secrets map[string]string
+	// Hashes are the SHA-256 of the generated secrets, in hexadecimal digits, the newest of each first: see SetPasswords.
+	Hashes map[string][]string
 	// Context holds the build context of services with `x-stackctl: {build: self}`.
 	Context fs.FS
 	// Embedded says that the Compose file is the one inside stackctl.
 	Embedded bool
-	// Warnings are what the parser remarks, such as a variable that is not set.
+	// With are the features that are on.
+	With []string
+	// Warnings are the parser's remarks, such as a variable that is not set.
 	Warnings []string
 
 	options   Options
-	dependsOn map[string]types.DependsOnConfig // by service, as it is written: a selection loses what is not part of it
-	files     []types.ConfigFile               // as they are written, to say where a key stands
+	generated []string                         // secrets
+	dependsOn map[string]types.DependsOnConfig // by service, as the file has it: Select drops what is not selected
+	files     []types.ConfigFile               // unparsed, so that an error can name the line of a key
 }
 
-// Extension is what stands under the top-level `x-stackctl` of a Compose file.
+// Extension is the top-level `x-stackctl` of a Compose file.
 type Extension struct {
 	// Ready is the request that answers 200 only when the whole stack works.
 	Ready *Ready `mapstructure:"ready" yaml:"ready,omitempty" json:"ready,omitempty"`
 	// Store is the Redis that holds the counter.
 	Store *Store `mapstructure:"store" yaml:"store,omitempty" json:"store,omitempty"`
+	// URL is where the stack is used, if that is not where it is asked whether it is ready.
+	URL *URL `mapstructure:"url" yaml:"url,omitempty" json:"url,omitempty"`
+	// With are the features of the embedded stack that this one has too.
+	With []string `mapstructure:"with" yaml:"with,omitempty" json:"with,omitempty"`
 	// Start is "ordered" (the default: depends_on is followed) or "together".
 	Start string `mapstructure:"start" yaml:"start,omitempty" json:"start,omitempty"`
 }
@@ -49,30 +58,40 @@ type Ready struct {
 	Path    string `mapstructure:"path" yaml:"path,omitempty" json:"path,omitempty"`
 }
 
+// URL names a published port and the scheme, http or https, that is spoken there.
+type URL struct {
+	Service string `mapstructure:"service" yaml:"service,omitempty" json:"service,omitempty"`
+	Port    uint32 `mapstructure:"port" yaml:"port,omitempty" json:"port,omitempty"`
+	Scheme  string `mapstructure:"scheme" yaml:"scheme,omitempty" json:"scheme,omitempty"`
+}
+
 // Store names the stack's Redis and the service whose containers carry stackctl and so reach it.
 type Store struct {
 	Service string `mapstructure:"service" yaml:"service,omitempty" json:"service,omitempty"`
 	Port    uint32 `mapstructure:"port" yaml:"port,omitempty" json:"port,omitempty"`
 	Via     string `mapstructure:"via" yaml:"via,omitempty" json:"via,omitempty"`
+	// User and Password, a secret, are what the commands log in with; without Password they do not.
+	User     string `mapstructure:"user" yaml:"user,omitempty" json:"user,omitempty"`
+	Password string `mapstructure:"password" yaml:"password,omitempty" json:"password,omitempty"`
 }
 
-// ServiceExtension is what stands under a service's `x-stackctl`.
+// ServiceExtension is a service's `x-stackctl`.
 type ServiceExtension struct {
-	// Build is "self": the image is made of the Dockerfile and the running stackctl.
+	// Build is "self": the image is built from the Dockerfile and the running stackctl.
 	Build string `mapstructure:"build" yaml:"build,omitempty" json:"build,omitempty"`
 	// Upstreams is the config whose `upstream` blocks list the replicas of the services they are named after.
 	Upstreams string `mapstructure:"upstreams" yaml:"upstreams,omitempty" json:"upstreams,omitempty"`
-	// Reload is the signal that makes a running container read its changed configs; with Upstreams, SIGHUP unless said.
+	// Reload is the signal that makes a running container read its changed configs; with Upstreams the default is SIGHUP.
 	Reload string `mapstructure:"reload" yaml:"reload,omitempty" json:"reload,omitempty"`
-	// Check is a command that ends with 0 where the Upstreams config at {file} is good; it runs in the container before
-	// the program is told to read a changed one.
+	// Check is a command that exits with 0 if the Upstreams config at {file} is valid; it runs in the container before the
+	// reload.
 	Check []string `mapstructure:"check" yaml:"check,omitempty" json:"check,omitempty"`
-	// Leaving is a file in the container that is executable for a while before and during a reload: the Upstreams config lets
-	// every answer close its connection meanwhile.
+	// Leaving is a file in the container that is executable from shortly before a reload until its end: as long as it is, the
+	// Upstreams config closes each connection after its response.
 	Leaving string `mapstructure:"leaving" yaml:"leaving,omitempty" json:"leaving,omitempty"`
-	// Healthcheck is "harmless": running it changes nothing, so that it may be run at once and often by whoever waits for it.
+	// Healthcheck is "harmless" if running it changes nothing: stackctl then runs it often while it waits for the container.
 	Healthcheck string `mapstructure:"healthcheck" yaml:"healthcheck,omitempty" json:"healthcheck,omitempty"`
-	// Host says how to make the image from this host's programs where no registry answers.
+	// Host says how to make the image from this host's programs when no registry can be reached.
 	Host *HostImage `mapstructure:"host" yaml:"host,omitempty" json:"host,omitempty"`
 }
 
@@ -113,7 +132,7 @@ func (s *Stack) Upstreams(svc types.ServiceConfig) (config string, ok bool) {
 	return name, name != ""
 }
 
-// Scale sets how many replicas a service shall have, whatever its file says.
+// Scale sets a service's number of replicas, regardless of what the Compose file says.
 func (s *Stack) Scale(service string, replicas int) error {
 	svc, ok := s.Project.Services[service]
 	switch {
@@ -124,17 +143,27 @@ func (s *Stack) Scale(service string, replicas int) error {
 	}
 	if replicas > 1 {
 		if s.Extension.Store != nil && s.Extension.Store.Service == service {
-			return fmt.Errorf("scaling service %q to %d: it holds the data, and can have one replica only", service, replicas)
+			return fmt.Errorf("scaling service %q to %d: it holds the data, so it can have only one replica", service, replicas)
 		}
 		for _, p := range svc.Ports {
 			if p.Published != "" && !strings.Contains(p.Published, "-") {
-				return fmt.Errorf("scaling service %q to %d: it publishes port %s, which one replica only can have", service, replicas, p.Published)
+				return fmt.Errorf("scaling service %q to %d: it publishes port %s, which only one replica can have; publish a range such as 8000-8009", service, replicas, p.Published)
 			}
 		}
 	}
 	svc.SetScale(replicas)
 	s.Project.Services[service] = svc
 	return nil
+}
+
+// Fronts lists the services with upstreams, sorted.
+func (s *Stack) Fronts() (names []string) {
+	for _, name := range s.Project.ServiceNames() {
+		if _, ok := s.Upstreams(s.Project.Services[name]); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Behind lists the services that an upstream block of a front names, sorted.
@@ -155,7 +184,7 @@ func (s *Stack) Behind() []string {
 	return names
 }
 
-// SetImage makes a service use an image as it is, however its file says that its own is made.
+// SetImage makes a service use an existing image, regardless of how the Compose file builds its own.
 func SetImage(svc *types.ServiceConfig, image string) {
 	ext := ServiceExtensionOf(*svc)
 	ext.Build, ext.Host = "", nil
@@ -166,10 +195,10 @@ func SetImage(svc *types.ServiceConfig, image string) {
 	}
 }
 
-// DependsOn is what the Compose file says that a service depends on, whether or not that is selected.
+// DependsOn returns a service's depends_on as the Compose file has it, including services that are not selected.
 func (s *Stack) DependsOn(service string) types.DependsOnConfig { return s.dependsOn[service] }
 
-// DependenciesOf lists the services that a service depends on itself, sorted.
+// DependenciesOf lists a service's direct dependencies, sorted.
 func (s *Stack) DependenciesOf(service string) ([]string, error) {
 	svc, ok := s.Project.Services[service]
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/tree"
 )
 
-// supportedServiceKeys are the keys of a service that are honoured. Whatever is not here is an error, never ignored;
-// so is a key that a later Compose specification adds.
+// supportedServiceKeys are the supported keys of a service. Any other key is an error, never ignored, and so is a key that a later
+// Compose specification adds.
 var supportedServiceKeys = []string{
 	"build", "cap_add", "cap_drop", "command", "configs", "container_name", "cpus", "depends_on", "deploy",
 	"dns", "dns_opt", "dns_search", "domainname", "entrypoint", "env_file", "environment", "expose", "extends",
@@ -19,7 +19,7 @@ var supportedServiceKeys = []string{
 	"ulimits", "user", "volumes", "working_dir",
 }
 
-// unsupportedPaths are the parts of supported keys that are not honoured.
+// unsupportedPaths are the parts of supported keys that are not supported.
 var unsupportedPaths = []string{
 	"services.*.build.additional_contexts", "services.*.build.cache_from", "services.*.build.cache_to",
 	"services.*.build.entitlements", "services.*.build.extra_hosts", "services.*.build.isolation",
@@ -43,10 +43,10 @@ var unsupportedPaths = []string{
 	"configs.*.template_driver", "configs.*.external", "networks.*.enable_ipv6", "networks.*.enable_ipv4",
 }
 
-// supportedTopLevel are the top-level keys that are honoured.
+// supportedTopLevel are the supported top-level keys.
 var supportedTopLevel = []string{"configs", "include", "name", "networks", "secrets", "services", "version", "volumes"}
 
-// Supported lists the attribute paths of the Compose specification that are honoured.
+// Supported lists the supported attribute paths of the Compose specification.
 func Supported() []tree.Path {
 	return slices.DeleteFunc(slices.Clone(schema.AttributePaths()), func(path tree.Path) bool {
 		parts := path.Parts()

@@ -12,9 +12,9 @@ var (
 	serverLine   = regexp.MustCompile(`^(\s*server\s+)([A-Za-z0-9_.-]+)(:\d+)?(\s[^;]*)?;(.*)$`)
 )
 
-// RenderUpstreams returns an nginx configuration in which, inside each `upstream` block, a `server` line that names a
-// service stands once per address of that service, with the same port and parameters. All else stays as written.
-// A service that is not in addresses keeps its line; one that has none gets one that is down: a file without is not valid.
+// RenderUpstreams replaces each `server` line that names a service, inside an `upstream` block of an nginx configuration, with one
+// line per address of the service, with the same port and parameters. The rest is unchanged. A service that is not in addresses
+// keeps its line; one with no address gets a server that is down, because nginx rejects an upstream block without servers.
 func RenderUpstreams(conf string, addresses map[string][]string) string {
 	var out strings.Builder
 	eachLine(conf, func(line, _ string, m []string) {
@@ -29,7 +29,7 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 		}
 		down := ""
 		if len(found) == 0 {
-			found, down = []string{nowhere}, " down"
+			found, down = []string{unusedAddress}, " down"
 		}
 		end := line[len(strings.TrimRight(line, "\r\n")):]
 		for _, address := range found {
@@ -39,12 +39,12 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 	return out.String()
 }
 
-// nowhere is an address that nobody has (RFC 5737).
-const nowhere = "192.0.2.1"
+// unusedAddress belongs to no host (RFC 5737).
+const unusedAddress = "192.0.2.1"
 
-// CollapseUpstreams is the way back: inside each `upstream` block, the `server` lines with addresses of one service become one
-// that names it, like the first of them. All else stays as written. serviceAt tells whose an address in the block of that
-// name is; "" is nobody's.
+// CollapseUpstreams reverses RenderUpstreams: inside each `upstream` block it replaces successive `server` lines with addresses of
+// one service with a line that names the service. The rest is unchanged. serviceAt returns the service that an address in the
+// named block belongs to, or "".
 func CollapseUpstreams(conf string, serviceAt func(address, block string) string) string {
 	var out strings.Builder
 	last := ""
@@ -53,7 +53,7 @@ func CollapseUpstreams(conf string, serviceAt func(address, block string) string
 		if m != nil {
 			service = serviceAt(m[2], block)
 		}
-		if m != nil && m[2] == nowhere {
+		if m != nil && m[2] == unusedAddress {
 			service, line = block, strings.Replace(line, " down;", ";", 1)
 		}
 		if service == "" {
@@ -66,7 +66,7 @@ func CollapseUpstreams(conf string, serviceAt func(address, block string) string
 	return out.String()
 }
 
-// UpstreamServices lists what the `server` lines inside the `upstream` blocks name, each once.
+// UpstreamServices lists the names in the `server` lines inside the `upstream` blocks, each once.
 func UpstreamServices(conf string) []string {
 	var names []string
 	eachLine(conf, func(_, _ string, m []string) {
@@ -77,7 +77,8 @@ func UpstreamServices(conf string) []string {
 	return names
 }
 
-// eachLine goes through a configuration; inside an `upstream` block, block is its name, and server the match of serverLine.
+// eachLine calls do for each line of a configuration; inside an `upstream` block, block is its name and server the match of
+// serverLine.
 func eachLine(conf string, do func(line, block string, server []string)) {
 	inside, block := false, ""
 	for line := range strings.Lines(conf) {
@@ -85,7 +86,7 @@ func eachLine(conf string, do func(line, block string, server []string)) {
 		switch {
 		case upstreamOpen.MatchString(text):
 			block = upstreamOpen.FindStringSubmatch(text)[1]
-			inside = !strings.Contains(text, "}") // a block on one line is left alone
+			inside = !strings.Contains(text, "}") // a block on one line is not changed
 		case inside && strings.HasPrefix(strings.TrimSpace(text), "}"):
 			inside = false
 		}

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// What depends on the version of a program is written in its configuration, in comments, so that the file is valid as it stands.
-// The version is the value of a variable that the image sets, as the official images do.
+// A configuration marks lines that depend on the program's version in comments, so that the file is valid without rendering. The
+// version is the value of a variable that the image sets, as the official images do.
 var (
 	sinceMark = regexp.MustCompile(`^(\s*)# since ([A-Z][A-Z0-9_]*) ([0-9.]+): (.*)$`)
 	untilMark = regexp.MustCompile(`# until ([A-Z][A-Z0-9_]*) ([0-9.]+)\s*$`)
 )
 
-// RenderVersions returns a configuration as it fits an image with these variables, KEY=value. A line
-// `# since NGINX_VERSION 1.27.4: text` becomes `text`, and a line `text # until NGINX_VERSION 1.27.4` goes, where the version is that
-// one or a newer one. All else stays as written, and so does all where the version is not known.
+// RenderVersions adapts a configuration to an image with these variables, KEY=value. If the version is 1.27.4 or newer, it replaces a
+// line `# since NGINX_VERSION 1.27.4: text` with `text`, and removes a line `text # until NGINX_VERSION 1.27.4`. The rest is
+// unchanged, and so is everything if the version is not known.
 func RenderVersions(conf string, variables []string) string {
 	var out strings.Builder
 	for line := range strings.Lines(conf) {
 		text := strings.TrimRight(line, "\r\n")
-		if m := sinceMark.FindStringSubmatch(text); m != nil && reached(variables, m[2], m[3]) {
+		if m := sinceMark.FindStringSubmatch(text); m != nil && atLeast(variables, m[2], m[3]) {
 			line = m[1] + m[4] + line[len(text):]
 		}
-		if m := untilMark.FindStringSubmatch(text); m != nil && reached(variables, m[1], m[2]) {
+		if m := untilMark.FindStringSubmatch(text); m != nil && atLeast(variables, m[1], m[2]) {
 			continue
 		}
 		out.WriteString(line)
@@ -32,8 +32,8 @@ func RenderVersions(conf string, variables []string) string {
 	return out.String()
 }
 
-// reached reports whether a variable has a version that is at least the wanted one.
-func reached(variables []string, name, wanted string) bool {
+// atLeast reports whether a variable holds the wanted version or a newer one.
+func atLeast(variables []string, name, wanted string) bool {
 	for _, variable := range variables {
 		if value, ok := strings.CutPrefix(variable, name+"="); ok {
 			have, least := versionOf(value), versionOf(wanted)
@@ -43,8 +43,8 @@ func reached(variables []string, name, wanted string) bool {
 	return false
 }
 
-// leadingVersion is a version without what a packager adds, such as "1.28.0" of "1.28.0-rc1". A number alone is none: it may be
-// the beginning of a digest.
+// leadingVersion matches a version without a packager's suffix, such as "1.28.0" in "1.28.0-rc1". A number without dots is not a
+// version: it may be the beginning of a digest.
 var leadingVersion = regexp.MustCompile(`^\d+(\.\d+)+`)
 
 func versionOf(text string) []int {
@@ -52,7 +52,7 @@ func versionOf(text string) []int {
 	for part := range strings.SplitSeq(leadingVersion.FindString(text), ".") {
 		n, err := strconv.Atoi(part)
 		if err != nil {
-			return nil // it is none
+			return nil // not a version
 		}
 		parts = append(parts, n)
 	}

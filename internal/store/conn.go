@@ -10,25 +10,25 @@ import (
 	"strings"
 )
 
-// Conn is one connection for a console: it sends any command and keeps what the reply is. MULTI, SELECT, WATCH and HELLO 3 work, since
+// Conn is one connection for a console: it sends any command and keeps the reply's type. MULTI, SELECT, WATCH and HELLO 3 work because
 // it is always the same connection. It is not safe for concurrent use.
 type Conn struct {
 	nc        net.Conn
 	r         replyReader
-	streaming string // the command after which replies come unasked
-	err       error  // why the connection cannot be used any more
+	streaming string // the command that began a stream of messages
+	err       error  // why the connection can no longer be used
 
-	// OnPush, if not nil, gets what Redis sends unasked between the replies of RESP3, such as invalidated keys.
+	// OnPush, if not nil, gets the messages that Redis pushes between replies in RESP3, such as invalidated keys.
 	OnPush func(Reply)
 }
 
-// ErrStreaming says: after SUBSCRIBE or MONITOR a connection only receives.
-var ErrStreaming = errors.New("the connection only receives now")
+// ErrStreaming says that the connection only receives messages, after SUBSCRIBE or MONITOR.
+var ErrStreaming = errors.New("the connection only receives messages now")
 
-// Connect dials and, where the options say so, logs in and selects a database. The dial timeout bounds all of it.
+// Connect dials and, if the options say so, logs in and selects a database, all within 15 s.
 func Connect(ctx context.Context, dial Dialer, opts ...Option) (*Conn, error) {
 	cfg := newConfig(opts)
-	ctx, cancel := context.WithTimeout(ctx, cfg.dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	nc, err := dial(ctx)
 	if err != nil {
@@ -62,14 +62,14 @@ func (c config) handshake() [][]string {
 	return cmds
 }
 
-// Do sends a command and waits for its reply. An error reply of Redis is a Reply, not an error: an error means that there is no
-// reply, and but for commands that are refused before they are sent, that the connection is of no more use (see [Conn.Err]).
+// Do sends a command and waits for its reply. An error reply of Redis is a Reply; an error means that there is no reply and, unless the
+// command was refused before it was sent, that the connection can no longer be used (see [Conn.Err]).
 //
-// Some commands block for as long as they are told to (BLPOP, WAIT), so ctx alone bounds the wait: when it ends, the connection is
-// closed and its error returned.
+// Some commands (BLPOP, WAIT) block for as long as their arguments say, so only ctx bounds the wait: when it ends, the connection is
+// closed and ctx's error returned.
 func (c *Conn) Do(ctx context.Context, args ...string) (Reply, error) {
 	if len(args) == 0 {
-		return Reply{}, errors.New("sending command: it is empty")
+		return Reply{}, errors.New("sending command: there is no command; type one, such as PING")
 	}
 	name := strings.ToLower(args[0])
 	if reason := refused(name, args); reason != "" {
@@ -78,7 +78,7 @@ func (c *Conn) Do(ctx context.Context, args ...string) (Reply, error) {
 	if c.streaming != "" {
 		return Reply{}, fmt.Errorf("sending %q after %q: %w", args[0], c.streaming, ErrStreaming)
 	}
-	reply, err := c.guard(ctx, func() (Reply, error) {
+	reply, err := c.closeOnCancel(ctx, func() (Reply, error) {
 		if _, err := c.nc.Write(appendCommand(nil, args)); err != nil {
 			return Reply{}, err
 		}
@@ -93,16 +93,16 @@ func (c *Conn) Do(ctx context.Context, args ...string) (Reply, error) {
 	return reply, nil
 }
 
-// Receive waits for the next message after a command for which [Streams] is true. Such a connection ends with [Conn.Close].
+// Receive waits for the next message after a command for which [Streams] is true. Such a connection can then only be closed.
 func (c *Conn) Receive(ctx context.Context) (Reply, error) {
-	reply, err := c.guard(ctx, func() (Reply, error) { return c.next(true) })
+	reply, err := c.closeOnCancel(ctx, func() (Reply, error) { return c.next(true) })
 	if err != nil {
 		return Reply{}, fmt.Errorf("receiving from redis: %w", err)
 	}
 	return reply, nil
 }
 
-// next reads the next reply; pushes go to OnPush unless they are what is waited for.
+// next reads the next reply. Pushes go to OnPush, unless the caller waits for one.
 func (c *Conn) next(wantPush bool) (Reply, error) {
 	for {
 		r, err := c.r.read()
@@ -115,8 +115,8 @@ func (c *Conn) next(wantPush bool) (Reply, error) {
 	}
 }
 
-// guard closes the connection when ctx ends while do waits: a deadline would not do, since the pipe of docker's ssh helper has none.
-func (c *Conn) guard(ctx context.Context, do func() (Reply, error)) (Reply, error) {
+// closeOnCancel closes the connection if ctx ends while do waits. A deadline would not work: the pipe of docker's ssh helper has none.
+func (c *Conn) closeOnCancel(ctx context.Context, do func() (Reply, error)) (Reply, error) {
 	if c.err != nil {
 		return Reply{}, c.err
 	}
@@ -126,7 +126,7 @@ func (c *Conn) guard(ctx context.Context, do func() (Reply, error)) (Reply, erro
 	stop := context.AfterFunc(ctx, func() { _ = c.nc.Close() })
 	r, err := do()
 	if !stop() {
-		c.err = ctx.Err() // closed, even if the reply just made it
+		c.err = ctx.Err() // closed, even if the reply arrived just before
 	}
 	if err == nil {
 		return r, nil
@@ -138,8 +138,8 @@ func (c *Conn) guard(ctx context.Context, do func() (Reply, error)) (Reply, erro
 	return Reply{}, c.err
 }
 
-// Err returns why the connection cannot be used any more, or nil while it can. A console then connects again; whether a command that
-// got no reply was carried out is unknown.
+// Err returns why the connection can no longer be used, or nil if it can. A console then connects again; whether Redis ran a command
+// that got no reply is unknown.
 func (c *Conn) Err() error { return c.err }
 
 // Close closes the connection.
@@ -165,13 +165,13 @@ func Streams(args []string) bool {
 	return false
 }
 
-// refused says why a command is not sent: its answer is no reply, so the console would wait for good.
+// refused returns why a command is not sent, or "": without a reply to it, the console would wait forever.
 func refused(name string, args []string) string {
 	switch {
 	case name == "sync", name == "psync":
 		return "it would stream the whole data set; take a snapshot instead"
 	case name == "client" && len(args) >= 3 && strings.EqualFold(args[1], "reply") && !strings.EqualFold(args[2], "on"):
-		return "no reply would come, and a console waits for it"
+		return "the console waits for a reply, and none would come"
 	}
 	return ""
 }

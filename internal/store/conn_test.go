@@ -204,7 +204,7 @@ func TestConnectLogsIn(t *testing.T) {
 	}
 }
 
-// Commands arrive as sent, whatever bytes they have.
+// Commands arrive as they were sent, regardless of their bytes.
 func TestDoSendsBytes(t *testing.T) {
 	ours, theirs := net.Pipe()
 	c := connect(t, func(context.Context) (net.Conn, error) { return ours, nil })

@@ -13,23 +13,22 @@ import (
 
 // The keys of the visit counter.
 const (
-	// VisitsKey holds the number of visits counted since the last reset, as the web tier increments it.
+	// VisitsKey holds the number of visits since the last reset; the web tier increments it.
 	VisitsKey = "visits"
-	// UndoKey holds the number of visits that the last reset removed, until it is undone. The braces put it into the hash slot of
-	// VisitsKey.
+	// UndoKey holds the number of visits that the last reset removed, until it is undone. The braces give it VisitsKey's hash slot.
 	UndoKey = "{visits}:before-reset"
 )
 
 var (
-	// ErrNothingToUndo says: no reset happened since the last undo.
+	// ErrNothingToUndo says that there was no reset since the last undo.
 	ErrNothingToUndo = errors.New("nothing to undo: the counter was not reset")
-	// ErrAside says: what the last reset removed is no number, and cannot be added to the counter.
+	// ErrAside says that the last reset removed something that is not a number, so that it cannot be added to the counter.
 	ErrAside = errors.New("what the last reset removed is not a number; look at it with `stackctl redis GET " + UndoKey +
 		"`, and remove it with `stackctl del " + UndoKey + "`")
 )
 
-// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53. RENAME takes whatever is there, also where Redis
-// has no memory left. INCRBY 0 is Redis's own check that a value can be counted with; it comes before anything is changed.
+// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53. RENAME works for any type of value, and even if Redis
+// is out of memory. INCRBY 0 makes Redis check that a value is a number before anything is changed.
 var (
 	resetScript = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return false end
@@ -52,7 +51,7 @@ redis.call('DEL', KEYS[2])
 return {from, redis.call('GET', KEYS[1])}`)
 )
 
-// Visits returns how many visits were counted, and whether there is a counter at all: it appears with the first visit.
+// Visits returns how many visits were counted, and whether the counter exists: the first visit creates it.
 func (c *Client) Visits(ctx context.Context) (n int64, ok bool, err error) {
 	s, err := c.rdb.Get(ctx, VisitsKey).Result()
 	if errors.Is(err, redis.Nil) {
@@ -67,13 +66,13 @@ func (c *Client) Visits(ctx context.Context) (n int64, ok bool, err error) {
 	return n, true, nil
 }
 
-// Reset removes the visit counter and keeps its value for [Client.Undo], in one atomic step. It returns the value, and whether there was a
-// counter: with none nothing changes, so that resetting twice by mistake does not lose what can be undone. Only the last reset
-// can be undone.
+// Reset removes the visit counter and keeps its value for [Client.Undo], in one atomic step. It returns the value, and whether the
+// counter existed: without a counter nothing changes, so that a second reset by mistake loses nothing. Only the last reset can be
+// undone.
 //
-// A counter that holds no number goes as well, and is 0 here; it is kept, but cannot be undone.
+// A counter that is not a number is removed as well, and returned as 0; its value is kept, but the reset cannot be undone.
 func (c *Client) Reset(ctx context.Context) (old int64, existed bool, err error) {
-	// EVAL, not EVALSHA: a script that Redis does not know yet would cost a second round trip, and a reset happens once.
+	// EVAL, not EVALSHA, which would take a second round trip when Redis does not have the script.
 	s, err := resetScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).Text()
 	if errors.Is(err, redis.Nil) {
 		return 0, false, nil
@@ -87,10 +86,9 @@ func (c *Client) Reset(ctx context.Context) (old int64, existed bool, err error)
 	return old, true, nil
 }
 
-// Undo gives the visits that the last [Client.Reset] removed back to the counter, in one atomic step, and returns the counter before and after.
-//
-// Visits counted since the reset are kept: the counter becomes their sum, so no visit is lost and, from then on, the numbers go on
-// above every number given before. Without a reset to undo the error is ErrNothingToUndo.
+// Undo adds the visits that the last [Client.Reset] removed to the counter, in one atomic step, and returns the counter before and
+// after. Visits counted since the reset are kept, so no visit is lost, and later numbers are greater than all earlier ones. Without a
+// reset to undo it returns ErrNothingToUndo.
 func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
 	pair, err := undoScript.Eval(ctx, c.rdb, []string{VisitsKey, UndoKey}).StringSlice()
 	if errors.Is(err, redis.Nil) {
@@ -114,7 +112,7 @@ func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
 	return from, to, nil
 }
 
-// counterError names the counter, and says what is wrong with it or with Redis, and what to do.
+// counterError names the counter, says what is wrong with it or with Redis, and what to do.
 func counterError(gerund string, err error) error {
 	if errors.As(err, new(*strconv.NumError)) {
 		err = fault.New(fault.NotANumber)

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// deadlineConn enforces deadlines on connections that accept and ignore them, as the pipe of docker's ssh helper does: when a read
-// or write is still under way at its deadline, the connection is closed. A reader that gave up in the middle of a reply cannot be
-// used again anyway.
+// deadlineConn enforces deadlines on connections that accept but ignore them, such as the pipe of docker's ssh helper: it closes the
+// connection if a read or write is not finished at its deadline. After a partial reply the connection could not be used again anyway.
 type deadlineConn struct {
 	net.Conn
 
@@ -52,7 +51,7 @@ func (c *deadlineConn) Write(p []byte) (int, error) {
 	return c.within(deadline, c.Conn.Write, p)
 }
 
-// closeGrace lets a connection that does honour deadlines report its own error first.
+// closeGrace gives a connection that supports deadlines time to return its own error first.
 const closeGrace = 50 * time.Millisecond
 
 func (c *deadlineConn) within(deadline time.Time, do func([]byte) (int, error), p []byte) (int, error) {

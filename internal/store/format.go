@@ -1,13 +1,13 @@
 package store
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
 
-// FormatTTY prints the reply to a command as redis-cli does on a terminal, final newline included: types are named, strings quoted
-// and every byte of them that is not printable ASCII escaped, elements numbered. Replies that are tables or text, such as that of INFO,
-// are printed as they are.
+// FormatTTY formats the reply to a command as redis-cli does on a terminal, with the final newline: types are named, elements numbered,
+// and strings quoted, with all bytes escaped that are not printable ASCII. Tables and text, such as the reply to INFO, are unchanged.
 func FormatTTY(args []string, r Reply) string {
 	if printsRaw(args) {
 		var b strings.Builder
@@ -19,7 +19,7 @@ func FormatTTY(args []string, r Reply) string {
 	return b.String()
 }
 
-// FormatRaw prints a reply as redis-cli does when its output is no terminal, final newline included: values alone, one a line.
+// FormatRaw formats a reply as redis-cli does when its output is not a terminal: only the values, one per line.
 func FormatRaw(r Reply) string {
 	var b strings.Builder
 	writeRaw(&b, r)
@@ -38,17 +38,17 @@ func writeTTY(b *strings.Builder, r Reply, prefix string) {
 		b.WriteString("(error) " + r.Text)
 	case Integer:
 		b.WriteString("(integer) " + strconv.FormatInt(r.Int, 10))
-	case BigNumber: // redis-cli knows no such reply and exits
+	case BigNumber: // redis-cli exits on such a reply
 		b.WriteString("(integer) " + r.Text)
 	case Double:
 		b.WriteString("(double) " + r.Text)
 	case Bool:
 		b.WriteString(boolText(r))
 	case String:
-		writeQuoted(b, r.Text)
+		writeQuoted(b, r.Text, &quotedBytes)
 	case Array, Map, Set, Push:
 		writeElems(b, r, prefix)
-		return // its last element has ended the line
+		return // the last element has ended the line
 	}
 	b.WriteByte('\n')
 }
@@ -81,14 +81,14 @@ func writeElems(b *strings.Builder, r Reply, prefix string) {
 		var key strings.Builder
 		writeTTY(&key, r.Elems[i], inner)
 		b.WriteString(strings.TrimSuffix(key.String(), "\n") + " => ")
-		if multiline(r.Elems[i+1]) { // else its numbers would not stand below each other
+		if multiline(r.Elems[i+1]) { // otherwise its numbers would not be aligned
 			b.WriteString("\n" + inner)
 		}
 		writeTTY(b, r.Elems[i+1], inner)
 	}
 }
 
-// multiline reports whether writeTTY needs more than one line for r, as far as redis-cli counts: newlines in text don't.
+// multiline reports whether writeTTY writes more than one line for r. As in redis-cli, newlines in text do not count.
 func multiline(r Reply) bool {
 	switch r.Kind {
 	case Array, Set, Push:
@@ -118,33 +118,30 @@ func boolText(r Reply) string {
 	return "(false)"
 }
 
-// writeQuoted writes s so that [SplitLine] reads it back, in printable ASCII alone.
-func writeQuoted(b *strings.Builder, s string) {
-	const hex = "0123456789abcdef"
+// quotedBytes is how redis-cli writes each byte of a string on a terminal; [SplitLine] reads it back.
+var quotedBytes = escapes("\\\"\n\r\t\a\b", `\"nrtab`, `\x%02x`, '~')
+
+// escapes returns how each byte is written: those of special as a backslash and a letter, other control characters and those above
+// highest by the format, and all others unchanged.
+func escapes(special, letters, format string, highest byte) (written [256]string) {
+	for i := range written {
+		c := byte(i)
+		written[i] = string([]byte{c})
+		if c < ' ' || c > highest {
+			written[i] = fmt.Sprintf(format, c)
+		}
+	}
+	for i := range len(special) {
+		written[special[i]] = `\` + letters[i:i+1]
+	}
+	return written
+}
+
+func writeQuoted(b *strings.Builder, s string, written *[256]string) {
 	b.Grow(len(s) + 2)
 	b.WriteByte('"')
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '\\', c == '"':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\r':
-			b.WriteString(`\r`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case c == '\a':
-			b.WriteString(`\a`)
-		case c == '\b':
-			b.WriteString(`\b`)
-		case c < ' ' || c > '~':
-			b.WriteString(`\x`)
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&0xf])
-		default:
-			b.WriteByte(c)
-		}
+		b.WriteString(written[s[i]])
 	}
 	b.WriteByte('"')
 }
@@ -155,7 +152,7 @@ func writeRaw(b *strings.Builder, r Reply) {
 	case Status, String, Verbatim, Double, BigNumber:
 		b.WriteString(r.Text)
 	case Error:
-		b.WriteString(r.Text + "\n") // redis-cli's own: an error is followed by an empty line
+		b.WriteString(r.Text + "\n") // as in redis-cli, an error is followed by an empty line
 	case Integer:
 		b.WriteString(strconv.FormatInt(r.Int, 10))
 	case Bool:
@@ -174,7 +171,7 @@ func writeRaw(b *strings.Builder, r Reply) {
 	}
 }
 
-// printsRaw reports whether redis-cli prints the reply to a command as it is, even on a terminal.
+// printsRaw reports whether redis-cli prints the reply to a command unchanged, even on a terminal.
 func printsRaw(args []string) bool {
 	if len(args) == 0 {
 		return false

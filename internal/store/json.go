@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
-// FormatJSON prints a reply as redis-cli --json does, final newline included. Two things in it are redis-cli's, not JSON: an error is error:"…",
-// and an infinite double is inf. Bytes that are not UTF-8 stay as they are.
+// jsonBytes is how redis-cli writes each byte of a string in JSON.
+var jsonBytes = escapes("\\\"\n\f\r\t\b", `\"nfrtb`, `\u%04x`, 0xff)
+
+// FormatJSON formats a reply as redis-cli --json does, with the final newline. As in redis-cli, two values are not JSON: an error is
+// error:"…", and an infinite double is inf. Bytes that are not UTF-8 are unchanged.
 func FormatJSON(r Reply) string {
 	var b strings.Builder
 	writeJSON(&b, r)
@@ -20,12 +23,12 @@ func writeJSON(b *strings.Builder, r Reply) {
 		b.WriteString("null")
 	case Error:
 		b.WriteString("error:")
-		writeJSONString(b, r.Text)
+		writeQuoted(b, r.Text, &jsonBytes)
 	case Status, String, Verbatim:
-		writeJSONString(b, r.Text)
+		writeQuoted(b, r.Text, &jsonBytes)
 	case Integer:
 		b.WriteString(strconv.FormatInt(r.Int, 10))
-	case Double, BigNumber: // redis-cli knows no big numbers and exits
+	case Double, BigNumber: // redis-cli exits on a big number
 		b.WriteString(r.Text)
 	case Bool:
 		b.WriteString(strconv.FormatBool(r.Int != 0))
@@ -52,7 +55,7 @@ func writeJSON(b *strings.Builder, r Reply) {
 	}
 }
 
-// writeJSONKey writes a key, which is a string in JSON, and anything in RESP3.
+// writeJSONKey writes a key of a map: in RESP3 it may be any reply, in JSON it must be a string.
 func writeJSONKey(b *strings.Builder, r Reply) {
 	var key strings.Builder
 	writeJSON(&key, r)
@@ -60,35 +63,5 @@ func writeJSONKey(b *strings.Builder, r Reply) {
 		b.WriteString(key.String())
 		return
 	}
-	writeJSONString(b, key.String())
-}
-
-func writeJSONString(b *strings.Builder, s string) {
-	const hex = "0123456789abcdef"
-	b.Grow(len(s) + 2)
-	b.WriteByte('"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '\\', c == '"':
-			b.WriteByte('\\')
-			b.WriteByte(c)
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\f':
-			b.WriteString(`\f`)
-		case c == '\r':
-			b.WriteString(`\r`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case c == '\b':
-			b.WriteString(`\b`)
-		case c < ' ':
-			b.WriteString(`\u00`)
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&0xf])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
+	writeQuoted(b, key.String(), &jsonBytes)
 }

@@ -12,9 +12,9 @@ import (
 // KeyInfo describes a key.
 type KeyInfo struct {
 	Key  string
-	Type string        // string, list, hash, set, zset, stream; "none" when it is gone
-	TTL  time.Duration // how long it lives still; negative means for good
-	Size int64         // bytes in memory with its overhead; 0 where the server does not tell
+	Type string        // string, list, hash, set, zset, stream; "none" if it no longer exists
+	TTL  time.Duration // until it expires; negative if it never does
+	Size int64         // bytes in memory, with overhead; 0 if the server does not say
 }
 
 // KeyInfos describes keys in one round trip, in their order.
@@ -27,7 +27,7 @@ func (c *Client) KeyInfos(ctx context.Context, keys []string) ([]KeyInfo, error)
 	for i, key := range keys {
 		types[i], ttls[i], sizes[i] = pipe.Type(ctx, key), pipe.PTTL(ctx, key), pipe.MemoryUsage(ctx, key)
 	}
-	// Exec returns the first error of all; a server may lack MEMORY USAGE, and a key may be gone.
+	// Exec returns the first of all errors; a server may lack MEMORY USAGE, and a key may no longer exist.
 	_, _ = pipe.Exec(ctx)
 	infos := make([]KeyInfo, len(keys))
 	for i, key := range keys {

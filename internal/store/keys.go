@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -12,7 +13,7 @@ import (
 // MaxKeys is how many keys [Client.Keys] returns at most.
 const MaxKeys = 100_000
 
-// scanCount is how many keys Redis looks at for one SCAN: about a millisecond of its only thread.
+// scanCount is how many keys Redis examines for one SCAN, which takes about a millisecond of its only thread.
 const scanCount = 1000
 
 // Get returns the string at key, and whether there is one.
@@ -39,11 +40,11 @@ func (c *Client) Del(ctx context.Context, keys ...string) (int64, error) {
 	return n, nil
 }
 
-// Keys returns the keys that match a glob pattern, sorted and each once; "" matches all. It uses SCAN, never KEYS, so Redis keeps serving
-// others meanwhile.
+// Keys returns the keys that match a glob pattern, sorted, each once; "" matches all. It uses SCAN, not KEYS, so that Redis serves other
+// clients at the same time.
 //
-// It stops at limit keys (limit <= 0 or above [MaxKeys]: MaxKeys) and when ctx ends. complete tells whether all were seen; at the end of
-// ctx the keys found so far come with the error, so that a completion with a small time budget can show them.
+// It stops at limit keys (MaxKeys if limit is <= 0 or above [MaxKeys]) and when ctx ends; complete reports whether all were seen. When
+// ctx ends, the keys found so far are returned with the error, so that a completion with little time can show them.
 func (c *Client) Keys(ctx context.Context, pattern string, limit int) (keys []string, complete bool, err error) {
 	if limit <= 0 || limit > MaxKeys {
 		limit = MaxKeys
@@ -51,34 +52,25 @@ func (c *Client) Keys(ctx context.Context, pattern string, limit int) (keys []st
 	if pattern == "" {
 		pattern = "*"
 	}
-	seen := make(map[string]struct{})
+	seen := map[string]bool{}
 	for cursor := uint64(0); ; {
 		var page []string
 		// SCAN may return a key twice while the table is rehashed.
 		page, cursor, err = c.rdb.Scan(ctx, cursor, pattern, scanCount).Result()
 		if err != nil {
-			return sortedKeys(seen), false, fmt.Errorf("scanning keys %q: %w", pattern, err)
+			return slices.Sorted(maps.Keys(seen)), false, fmt.Errorf("scanning keys %q: %w", pattern, err)
 		}
 		for _, k := range page {
-			if _, dup := seen[k]; !dup && len(seen) == limit {
-				return sortedKeys(seen), false, nil
+			if !seen[k] && len(seen) == limit {
+				return slices.Sorted(maps.Keys(seen)), false, nil
 			}
-			seen[k] = struct{}{}
+			seen[k] = true
 		}
 		if cursor == 0 {
-			return sortedKeys(seen), true, nil
+			return slices.Sorted(maps.Keys(seen)), true, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return sortedKeys(seen), false, fmt.Errorf("scanning keys %q: %w", pattern, err)
+			return slices.Sorted(maps.Keys(seen)), false, fmt.Errorf("scanning keys %q: %w", pattern, err)
 		}
 	}
-}
-
-func sortedKeys(set map[string]struct{}) []string {
-	keys := make([]string, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

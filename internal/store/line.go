@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// ErrUnbalanced says: a quote is open at the end of a line, or something follows a closing quote without a space between.
+// ErrUnbalanced says that a quote is not closed, or that a closing quote is not followed by a space.
 var ErrUnbalanced = errors.New("unbalanced quotes: close each quote and put a space after it")
 
 // SplitLine splits a console line into a command and its arguments as redis-cli does:
 //
 //   - blanks separate arguments;
-//   - "…" understands \n \r \t \b \a \" \\ and \xHH (one byte); before anything else a backslash just disappears;
-//   - '…' understands only \';
-//   - a closing quote must be followed by a blank or the end of the line, but an opening one may stand inside a word: a"b c" is ab c.
+//   - "…" may contain \n \r \t \b \a \" \\ and \xHH (one byte); a backslash before any other character is dropped;
+//   - '…' may contain only \';
+//   - a closing quote must be followed by a blank or the end of the line, but an opening one may be inside a word: a"b c" is ab c.
 //
-// An empty line gives no arguments and no error. It differs in one point: a NUL byte does not end the line.
+// An empty line has no arguments and is not an error. Unlike in redis-cli, a NUL byte does not end the line.
 // The grammar is that of sdssplitargs in Redis's sds.c.
 func SplitLine(line string) ([]string, error) {
 	var args []string
@@ -32,7 +32,7 @@ func SplitLine(line string) ([]string, error) {
 	}
 }
 
-// splitArg reads the argument that s starts with.
+// splitArg reads the argument at the beginning of s.
 func splitArg(s string) (arg, rest string, err error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -52,7 +52,7 @@ func splitArg(s string) (arg, rest string, err error) {
 	return b.String(), "", nil
 }
 
-// quoted writes what stands between here and the closing quote to b, and returns what follows the quote.
+// quoted writes the text up to the closing quote to b, and returns the text after the quote.
 func quoted(b *strings.Builder, s string, quote byte) (rest string, ok bool) {
 	for i := 0; i < len(s); i++ {
 		switch {
@@ -74,7 +74,7 @@ func quoted(b *strings.Builder, s string, quote byte) (rest string, ok bool) {
 	return "", false
 }
 
-// unescape reads what follows a backslash in double quotes: the byte it means, and how many characters it took.
+// unescape decodes an escape in double quotes: s begins after the backslash, and n is how many characters the escape takes.
 func unescape(s string) (c byte, n int) {
 	switch s[0] {
 	case 'x':

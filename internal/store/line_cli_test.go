@@ -60,7 +60,7 @@ func startReader(t testing.TB) *lineReader {
 	return r
 }
 
-// serve answers every command of one client with OK, until the client is gone.
+// serve answers every command of one client with OK, until the client disconnects.
 func (r *lineReader) serve(listener net.Listener) {
 	conn, err := listener.Accept()
 	if err != nil {

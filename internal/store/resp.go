@@ -8,12 +8,12 @@ import (
 	"strconv"
 )
 
-// What a reply may cost, so that neither a huge list nor a peer that is no Redis takes all memory.
+// Bounds of a reply, so that neither a huge list nor a peer that is not Redis takes all memory.
 const (
 	maxReplyBytes = 64 << 20
 	maxLineBytes  = 64 << 10
 	maxDepth      = 64
-	elemCost      = 64 // about what a Reply takes beside its text
+	elemCost      = 64 // about the size of a Reply without its text
 )
 
 var (
@@ -21,8 +21,8 @@ var (
 	errProtocol = errors.New("the peer does not speak the Redis protocol")
 )
 
-// replyReader reads RESP2 and RESP3, https://redis.io/docs/latest/develop/reference/protocol-spec/, without the streamed types,
-// which no Redis sends.
+// replyReader reads RESP2 and RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/), without the streamed types,
+// which Redis never sends.
 type replyReader struct {
 	br     *bufio.Reader
 	budget int // bytes left for the reply being read
@@ -53,7 +53,7 @@ func (r *replyReader) value(depth int) (Reply, error) {
 		return r.bulk(tag, text)
 	case '*', '%', '~', '>':
 		return r.aggregate(tag, text, depth)
-	case '|': // attributes: about the reply that follows, which is all that is shown
+	case '|': // attributes of the reply that follows; they are not shown
 		if _, err := r.aggregate('%', text, depth); err != nil {
 			return Reply{}, err
 		}
@@ -143,7 +143,7 @@ func (r *replyReader) aggregate(tag byte, length string, depth int) (Reply, erro
 	case '>':
 		kind = Push
 	}
-	// The announced length is not believed: room is made as elements arrive.
+	// The announced length is not trusted: memory is allocated as elements arrive.
 	elems := make([]Reply, 0, min(n, 1024))
 	for range n {
 		e, err := r.value(depth - 1)
@@ -155,7 +155,7 @@ func (r *replyReader) aggregate(tag byte, length string, depth int) (Reply, erro
 	return Reply{Kind: kind, Elems: elems}, nil
 }
 
-// line reads up to the next CRLF, which it drops. What it returns is valid until the next read.
+// line reads up to the next CRLF, which it drops. The line is valid until the next read.
 func (r *replyReader) line() ([]byte, error) {
 	line, err := r.br.ReadSlice('\n')
 	switch {
@@ -171,7 +171,7 @@ func (r *replyReader) line() ([]byte, error) {
 	return line[:len(line)-2], nil
 }
 
-// unexpected marks an end of the stream inside a reply; between replies it is a plain io.EOF.
+// unexpected turns io.EOF inside a reply into io.ErrUnexpectedEOF; between replies it stays io.EOF.
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -179,7 +179,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// appendCommand appends a command in the form that every version of Redis reads: an array of strings.
+// appendCommand appends a command as an array of strings, which every version of Redis reads.
 func appendCommand(dst []byte, args []string) []byte {
 	dst = append(strconv.AppendInt(append(dst, '*'), int64(len(args)), 10), '\r', '\n')
 	for _, a := range args {

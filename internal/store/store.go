@@ -1,14 +1,14 @@
-// Package store is the stack's Redis: how to reach it, read a line as redis-cli does, and print a reply as redis-cli does.
+// Package store talks to the stack's Redis: it connects, parses command lines as redis-cli does, and formats replies as redis-cli does.
 //
 // Redis is not published, so nothing here knows an address: a [Dialer] opens the connection, be it a socket or a tunnel through a
-// container. Two ways lead to it:
+// container. There are two kinds of connection:
 //
-//   - [Client], on go-redis, for what stackctl itself wants to know and change: visits, keys, the reset and its undo;
-//   - [Conn], for the console, where a person types any command. It keeps what go-redis drops from a reply (a status is not a
-//     string, a map not a list), which is what the output of redis-cli is made of.
+//   - [Client], on go-redis, for stackctl's own reads and changes: visits, keys, the reset and its undo;
+//   - [Conn], for the console, where a person types any command. It keeps the reply types that go-redis drops (a status is not a
+//     string, a map not a list) and that redis-cli's output shows.
 //
-// What Redis returns is untrusted text. Only strings are quoted by [FormatTTY]; statuses, errors and verbatim text come out as they
-// are, as in redis-cli, so whoever prints them to a terminal makes them safe first.
+// Everything Redis returns is untrusted text. [FormatTTY] quotes only strings; statuses, errors and verbatim text are unchanged, as in
+// redis-cli, so callers must make them safe before they print them to a terminal.
 package store
 
 import (
@@ -31,25 +31,23 @@ type Option func(*config)
 type config struct {
 	username, password string
 	db                 int
-	dialTimeout        time.Duration
-	timeout            time.Duration
 }
 
 // The tunnel to Redis takes 63 ms on a local engine, but seconds over ssh; a command takes less than a millisecond.
 const (
-	defaultDialTimeout = 15 * time.Second
-	defaultTimeout     = 5 * time.Second
+	dialTimeout  = 15 * time.Second
+	replyTimeout = 5 * time.Second
 )
 
 func newConfig(opts []Option) config {
-	c := config{dialTimeout: defaultDialTimeout, timeout: defaultTimeout}
+	c := config{}
 	for _, o := range opts {
 		o(&c)
 	}
 	return c
 }
 
-// WithCredentials logs in on every new connection. An empty username means the user "default".
+// WithCredentials logs in on every new connection. An empty username stands for the user "default".
 func WithCredentials(username, password string) Option {
 	return func(c *config) { c.username, c.password = username, password }
 }
@@ -59,27 +57,22 @@ func WithDB(n int) Option {
 	return func(c *config) { c.db = n }
 }
 
-// WithTimeouts bounds how long a connection may take to be set up (default 15 s), and how long a Client waits for one reply (5 s).
-func WithTimeouts(dial, reply time.Duration) Option {
-	return func(c *config) { c.dialTimeout, c.timeout = dial, reply }
-}
-
-// Client speaks to the stack's Redis through go-redis. It is safe for concurrent use.
+// Client talks to the stack's Redis through go-redis. It is safe for concurrent use.
 //
-// No command is ever sent twice: after a lost connection nobody knows whether an increment was counted, so the caller decides. A
-// command ends with its context's deadline or the reply timeout, whichever comes first; a cancel without deadline is noticed
-// between commands.
+// It never sends a command twice: after a connection is lost it is unknown whether an increment was counted, so the caller decides. A
+// command ends at its context's deadline or after 5 s, whichever comes first; a cancellation without a deadline takes effect between
+// commands.
 type Client struct {
 	rdb *redis.Client
 }
 
-// quiet keeps go-redis from writing dial errors to stderr, in the middle of a dashboard: they are returned anyway.
-var quiet = sync.OnceFunc(func() { redis.SetLogger(&logging.VoidLogger{}) })
+// silenceLogger keeps go-redis from writing dial errors to stderr, in the middle of a dashboard: they are returned anyway.
+var silenceLogger = sync.OnceFunc(func() { redis.SetLogger(&logging.VoidLogger{}) })
 
-// Open returns a client that dials when the first command is sent. That command costs one round trip more than the next ones, for
+// Open returns a client that dials when the first command is sent. That command costs one round trip more than later ones, for
 // go-redis's HELLO.
 func Open(dial Dialer, opts ...Option) *Client {
-	quiet()
+	silenceLogger()
 	c := newConfig(opts)
 	return &Client{rdb: redis.NewClient(&redis.Options{
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -93,24 +86,24 @@ func Open(dial Dialer, opts ...Option) *Client {
 		Password:              c.password,
 		DB:                    c.db,
 		Protocol:              2, // nothing here needs RESP3, and its push messages would have to be read
-		DialTimeout:           c.dialTimeout,
-		ReadTimeout:           c.timeout,
-		WriteTimeout:          c.timeout,
+		DialTimeout:           dialTimeout,
+		ReadTimeout:           replyTimeout,
+		WriteTimeout:          replyTimeout,
 		ContextTimeoutEnabled: true,
-		MaxRetries:            -1, // -1 is none; 0 would be three
+		MaxRetries:            -1, // -1 is none; 0 is the default, 3
 		DialerRetries:         1,
-		// A connection is an exec in a container: one for a command that takes long, one for the rest, and no pool of its own for pipelines.
+		// A connection is an exec in a container: one for a slow command, one for the rest, and no separate pool for pipelines.
 		PoolSize:         2,
 		MaxActiveConns:   2,
 		PipelinePoolSize: -1,
-		// Two round trips less for the first command.
+		// These save the first command two round trips.
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})}
 }
 
-// Close closes the connections. Commands under way fail.
+// Close closes the connections. Commands in progress fail.
 func (c *Client) Close() error { return c.rdb.Close() }
 
-// Ping checks that Redis answers commands. While Redis still loads its data, it is an error.
+// Ping returns nil if Redis answers commands, and an error while Redis is loading its data.
 func (c *Client) Ping(ctx context.Context) error { return c.rdb.Ping(ctx).Err() }

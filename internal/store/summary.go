@@ -11,23 +11,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Summary is what would be lost with the data: the blast radius that is shown before it is removed.
+// Summary describes the data, to show what would be lost before it is removed.
 type Summary struct {
 	Keys      int64 // in the selected database
 	Visits    int64
-	HasVisits bool // there is a counter, and it is a number
+	HasVisits bool // the counter exists and is a number
 
 	UsedBytes int64 // memory in use by Redis, data and overhead
-	AOFBytes  int64 // size of the append-only file, 0 when it is off
+	AOFBytes  int64 // size of the append-only file, 0 if it is off
 
-	// LastSave is when the snapshot file was last written, or when Redis started without having written one since. Unsaved is how many
-	// changes came after it; with the append-only file on, they are on disk all the same.
+	// LastSave is when the snapshot file was last written, or when Redis started if it has not been since. Unsaved is how many changes
+	// came after it; with the append-only file on, they are on disk nevertheless.
 	LastSave   time.Time
 	Unsaved    int64
 	AppendOnly bool
 }
 
-// Summary reads the summary in one round trip. What Redis refuses to tell (INFO and LASTSAVE can be forbidden to a user) stays zero.
+// Summary reads the summary in one round trip. Values that Redis refuses (a user can be denied INFO and LASTSAVE) stay zero.
 func (c *Client) Summary(ctx context.Context) (Summary, error) {
 	pipe := c.rdb.Pipeline()
 	size := pipe.DBSize(ctx)
@@ -35,7 +35,7 @@ func (c *Client) Summary(ctx context.Context) (Summary, error) {
 	memory := pipe.Info(ctx, "memory")
 	persistence := pipe.Info(ctx, "persistence")
 	lastSave := pipe.LastSave(ctx)
-	// Exec returns the first error of all; each command's own is looked at below.
+	// Exec returns the first of all errors; each command's own error is checked below.
 	_, _ = pipe.Exec(ctx)
 
 	if err := size.Err(); err != nil {
@@ -64,7 +64,7 @@ func (c *Client) Summary(ctx context.Context) (Summary, error) {
 	return s, nil
 }
 
-// infoInt returns the number of one "field:value" line of INFO, 0 if it is not there.
+// infoInt returns the number in a "field:value" line of INFO, or 0 if there is none.
 func infoInt(info, field string) int64 {
 	for line := range strings.Lines(info) {
 		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && name == field {

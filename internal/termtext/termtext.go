@@ -1,7 +1,7 @@
 // Package termtext makes untrusted text safe to print on a terminal.
 //
-// Whatever comes out of a container, Redis or the network may hold bytes that move the cursor, set the window's title, write to
-// the clipboard, or reorder and hide what is shown. Here they become visible escapes, and the terminal obeys none of them.
+// Text from a container, Redis or the network may contain bytes that move the cursor, set the window's title, write to the clipboard,
+// or reorder and hide what is shown. This package turns them into visible escapes, which the terminal does not obey.
 package termtext
 
 import (
@@ -13,15 +13,16 @@ import (
 // Safe returns s with everything a terminal would obey, or a reader could not see, written as an escape:
 //
 //   - C0 controls except tab, and DEL: \x1b, \x0a
-//   - bytes that are no valid UTF-8: \xff
+//   - bytes that are not valid UTF-8: \xff
 //   - C1 controls, bidirectional controls, invisible formatting characters, line and paragraph separators: \u202e
 //   - the same above the basic plane, such as tag characters: \U000e0041
 //
-// A newline is escaped too, since Safe is for one line; [SafeLines] keeps newlines. Colours (SGR) get no exception. The zero-width joiner
-// and non-joiner (U+200D, U+200C) stay: emoji families and Persian or Indic words are built with them, and they move nothing; so do the two selectors that make an emoji of a sign (U+FE0E, U+FE0F).
-// A backslash is not doubled, so text that already looks like an escape stays as it is, and Safe(Safe(s)) == Safe(s).
+// A newline is escaped too, because Safe is for one line; [SafeLines] keeps newlines. Colours (SGR) are no exception. The zero-width
+// joiner and non-joiner (U+200D, U+200C) are kept, because emoji families and Persian or Indic words need them and they are harmless, and
+// so are the two selectors of text and emoji style (U+FE0E, U+FE0F). A backslash is not doubled, so text that already looks like an
+// escape is unchanged, and Safe(Safe(s)) == Safe(s).
 //
-// Text that needs no change is returned as it is, without allocating.
+// Text that needs no change is returned without an allocation.
 func Safe(s string) string {
 	i := firstUnsafe(s)
 	if i == len(s) {
@@ -31,7 +32,7 @@ func Safe(s string) string {
 	return string(appendFrom(dst, s, i))
 }
 
-// AppendSafe appends the safe form of s to dst, as Safe writes it, and returns the extended slice.
+// AppendSafe appends s to dst, escaped as in Safe, and returns the extended slice.
 func AppendSafe(dst, s []byte) []byte {
 	return appendFrom(dst, s, firstUnsafe(s))
 }
@@ -56,7 +57,7 @@ func SafeLines(s string) string {
 	return b.String()
 }
 
-// text is what the scanner reads; one body for both spares a copy of every log line.
+// text is a string or bytes: code for both saves a copy of every log line.
 type text interface{ ~string | ~[]byte }
 
 // appendFrom appends s to dst; next is the index of the first rune of s that needs an escape.
@@ -116,7 +117,7 @@ func appendEscape(dst []byte, r rune, size int, first byte) []byte {
 	return dst
 }
 
-// hidden reports whether r, which is not ASCII, controls the terminal or changes how its neighbours look without being seen itself.
+// hidden reports whether r, which is not ASCII, controls the terminal or is invisible but changes how its neighbours look.
 func hidden(r rune) bool {
 	switch {
 	case r <= 0x9f: // C1: U+009B is CSI to some terminals
@@ -133,7 +134,7 @@ func hidden(r rune) bool {
 	return unicode.Is(ignorable, r)
 }
 
-// ignorable are the runes that are not seen by themselves (Unicode's Default_Ignorable_Code_Point): soft hyphen, combining grapheme
+// ignorable are the runes that are invisible by themselves (Unicode's Default_Ignorable_Code_Point): soft hyphen, combining grapheme
 // joiner, Arabic letter mark, fillers of Hangul and Khmer, variation selectors, marks, joiners and format characters, tags.
 var ignorable = &unicode.RangeTable{
 	R16: []unicode.Range16{

@@ -9,17 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// Writer passes text on in its safe form. Newlines stay: what is one line, and what is not, has to be known before.
+// Writer writes text to another writer, escaped as in Safe, but with its newlines.
 type Writer struct {
 	w    io.Writer
 	mu   sync.Mutex
-	part []byte // the beginning of a rune whose end is still to come
+	part []byte // an incomplete rune at the end of the last Write
 }
 
-// NewWriter makes a writer that passes safe text on to w.
+// NewWriter returns a writer that writes safe text to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
-// Write escapes p and passes it on.
+// Write escapes p and writes it.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,7 +34,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), w.pass(text)
 }
 
-// Flush passes on what was held back: bytes that looked like the beginning of a rune.
+// Flush writes an incomplete rune that was held back.
 func (w *Writer) Flush() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -59,7 +59,7 @@ func (w *Writer) pass(text []byte) error {
 	return err
 }
 
-// incomplete is where a rune begins whose end is not in text, or len(text).
+// incomplete returns the index of an incomplete rune at the end of text, or len(text).
 func incomplete(text []byte) int {
 	for back := 1; back < utf8.UTFMax && back <= len(text); back++ {
 		if at := len(text) - back; utf8.RuneStart(text[at]) {
@@ -72,8 +72,8 @@ func incomplete(text []byte) int {
 	return len(text)
 }
 
-// JSON passes JSON, or YAML whose strings stand in double quotes, on to w with what Safe would escape written as an escape of that
-// language: readers get the same strings. Each Write must end at the end of a rune.
+// JSON returns a writer for JSON, or YAML with double-quoted strings, that writes what Safe would escape as an escape of that language,
+// so that readers get the same strings. Each Write must end at the end of a rune.
 func JSON(w io.Writer) io.Writer { return jsonWriter{w} }
 
 type jsonWriter struct{ w io.Writer }

@@ -2,9 +2,13 @@
 package traffic
 
 import (
+	"bytes"
 	"maps"
+	"net/http"
 	"sync"
 	"time"
+
+	"stackctl.dev/stackctl/internal/accesslog"
 )
 
 // span is how many seconds a Window remembers.
@@ -23,6 +27,7 @@ type Window struct {
 type bucket struct {
 	second    int64 // Unix
 	requests  int
+	limited   int
 	status    [6]int
 	latency   []count // by latency class, in no order: most seconds have few
 	upstreams []count // by index into names
@@ -52,8 +57,8 @@ const future = 5 * time.Second
 // Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, asks for /healthz,
 // /readyz or /events, or comes from before the window or from the future.
 func (w *Window) Add(at time.Time, line []byte) bool {
-	a, ok := parse(line)
-	if !ok || a.aside {
+	l, ok := accesslog.Parse(line)
+	if !ok || l.Tier() != accesslog.Front || l.Upstream == nil || !l.Timed || aside(l.URI) {
 		return false
 	}
 	now := time.Now()
@@ -74,12 +79,33 @@ func (w *Window) Add(at time.Time, line []byte) bool {
 		*b = bucket{second: second, latency: b.latency[:0], upstreams: b.upstreams[:0]}
 	}
 	b.requests++
-	b.status[a.class]++
-	b.latency = add(b.latency, classOf(a.duration), 1)
-	if len(a.upstream) > 0 {
-		b.upstreams = add(b.upstreams, w.index(a.upstream), 1)
+	b.status[statusClass(l.Status)]++
+	if l.Status == http.StatusTooManyRequests {
+		b.limited++
+	}
+	b.latency = add(b.latency, classOf(l.Took), 1)
+	if upstream := l.LastUpstream(); upstream != nil {
+		b.upstreams = add(b.upstreams, w.index(upstream), 1)
 	}
 	return true
+}
+
+// aside reports whether a request is none of a visitor's, or one that lasts for as long as a browser looks at the page.
+func aside(uri []byte) bool {
+	path, _, _ := bytes.Cut(uri, []byte{'?'})
+	switch string(path) {
+	case "/healthz", "/readyz", "/events":
+		return true
+	}
+	return false
+}
+
+// statusClass is 2 for 2xx; 0 for what is none.
+func statusClass(status int) int {
+	if status < 100 || status > 599 {
+		return 0
+	}
+	return status / 100
 }
 
 func (w *Window) index(upstream []byte) uint16 {
@@ -106,6 +132,7 @@ type Stats struct {
 	// The latencies are nginx's request_time, which it gives in milliseconds: 0 is less than one. They are right to about 5 %.
 	P50, P95, P99 time.Duration
 	Status        [6]int         // by class: [2] counts 2xx; [0] what is none
+	Limited       int            // of the 4xx, those that a rate limit refused with 429
 	Upstreams     map[string]int // requests by address:port
 }
 
@@ -123,6 +150,7 @@ func (w *Window) Stats(now time.Time, over time.Duration) Stats {
 			continue
 		}
 		s.Requests += b.requests
+		s.Limited += b.limited
 		for class, n := range b.status {
 			s.Status[class] += n
 		}

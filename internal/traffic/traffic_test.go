@@ -18,32 +18,42 @@ func line(uri string, status int, seconds, upstream string) []byte {
 	return fmt.Appendf(nil, `{"time":"2026-11-25T12:00:00+00:00","request_id":"r","remote":"10.0.0.1","method":"GET","uri":"%s","status":%d,"bytes":35,"request_time":%s,"upstream":"%s","upstream_status":"200","upstream_connect_time":"0.000","upstream_response_time":"0.001","user_agent":"curl"}`, uri, status, seconds, upstream)
 }
 
-func TestParse(t *testing.T) {
+func TestWhatCounts(t *testing.T) {
 	for _, c := range []struct {
-		line     []byte
-		ok       bool
-		class    int
-		duration time.Duration
-		upstream string
-		aside    bool
+		line      []byte
+		ok        bool
+		class     int
+		upstreams string
 	}{
-		{line("/count", 200, "0.001", "10.0.0.2:5002"), true, 2, time.Millisecond, "10.0.0.2:5002", false},
-		{line("/count?a=b", 503, "1.250", "10.0.0.2:5002, 10.0.0.3:5002"), true, 5, 1250 * time.Millisecond, "10.0.0.3:5002", false},
-		{line("/", 499, "12.000", "-"), true, 4, 12 * time.Second, "", false},
-		{line("/healthz", 200, "0.000", ""), true, 2, 0, "", true},
-		{line("/readyz?x", 200, "0.000", ""), true, 2, 0, "", true},
-		{line("/events", 200, "600.000", "a:1"), true, 2, 10 * time.Minute, "a:1", true},
-		{line("/", 200, "0.002", "a:1 : b:1"), true, 2, 2 * time.Millisecond, "b:1", false}, // passed on after a refused connection
-		{line(`/\"status\":999,\"request_time\":9`, 200, "0.002", "a:1"), true, 2, 2 * time.Millisecond, "a:1", false},
-		{line("/", 0, "99999999999999", "a:1"), true, 0, longest, "a:1", false},
-		{[]byte("2026/11/25 12:00:00 [error] something"), false, 0, 0, "", false},
-		{[]byte(`{"uri":"/","status":}`), false, 0, 0, "", false},
-		{nil, false, 0, 0, "", false},
+		{line("/count", 200, "0.001", "10.0.0.2:5002"), true, 2, "map[10.0.0.2:5002:1]"},
+		{line("/count?a=b", 503, "1.250", "10.0.0.2:5002, 10.0.0.3:5002"), true, 5, "map[10.0.0.3:5002:1]"},
+		{line("/", 499, "12.000", "-"), true, 4, "map[]"},
+		{line("/", 0, "99999999999999", "a:1"), true, 0, "map[a:1:1]"},
+		{line("/healthz", 200, "0.000", ""), false, 0, ""},
+		{line("/readyz?x", 200, "0.000", ""), false, 0, ""},
+		{line("/events", 200, "600.000", "a:1"), false, 0, ""},
+		{[]byte(`{"method":"GET","path":"/count","status":200,"duration_ms":0.2}`), false, 0, ""},                                  // the web tier's of the same request
+		{[]byte(`{"method":"GET","path":"/count","status":403,"duration_ms":0.2,"waf_ms":0.1,"verdict":"blocked"}`), false, 0, ""}, // the firewall's
+		{[]byte(`{"uri":"/","status":200,"upstream":"a:1"}`), false, 0, ""},
+		{[]byte(`{"uri":"/","status":200,"request_time":0.001}`), false, 0, ""},
+		{nil, false, 0, ""},
 	} {
-		a, ok := parse(c.line)
-		if ok != c.ok || ok && (a.class != c.class || a.duration != c.duration || string(a.upstream) != c.upstream || a.aside != c.aside) {
-			t.Errorf("%s: %v %+v", c.line, ok, a)
+		w := Window{Clock: noon}
+		ok := w.Add(now.Add(-time.Second), c.line)
+		if s := w.Stats(now, 10*time.Second); ok != c.ok || ok && (s.Status[c.class] != 1 || fmt.Sprint(s.Upstreams) != c.upstreams) {
+			t.Errorf("%s: %v %+v", c.line, ok, s)
 		}
+	}
+}
+
+func TestLimitedRequestsAreCountedAmongThe4xx(t *testing.T) {
+	w := Window{Clock: noon}
+	at := now.Add(-time.Second)
+	for _, status := range []int{200, 404, 429, 429, 503} {
+		w.Add(at, line("/count", status, "0.000", ""))
+	}
+	if s := w.Stats(now, 10*time.Second); s.Limited != 2 || s.Status != [6]int{2: 1, 4: 3, 5: 1} {
+		t.Errorf("%+v", s)
 	}
 }
 
@@ -58,7 +68,7 @@ func TestStatsAreOfCompleteSecondsAlone(t *testing.T) {
 		t.Error("a probe, or a line out of the window, counts")
 	}
 	s := w.Stats(now, 10*time.Second)
-	if s.Requests != 20 || s.Rate != 2 || s.Status != [6]int{2: 10, 5: 10} || s.Upstreams["a:1"] != 10 || s.Upstreams["b:1"] != 10 {
+	if s.Limited != 0 || s.Requests != 20 || s.Rate != 2 || s.Status != [6]int{2: 10, 5: 10} || s.Upstreams["a:1"] != 10 || s.Upstreams["b:1"] != 10 {
 		t.Errorf("%+v", s)
 	}
 	if s.P50 != 2*time.Millisecond || s.P95 != 10*time.Millisecond {
@@ -106,7 +116,7 @@ func FuzzAdd(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w := Window{Clock: noon}
 		if w.Add(now.Add(-time.Second), text) {
-			if s := w.Stats(now, 10*time.Second); s.Requests != 1 || s.P50 < 0 || s.P50 > longest {
+			if s := w.Stats(now, 10*time.Second); s.Requests != 1 || s.P50 < 0 || s.P50 > time.Hour {
 				t.Errorf("%+v", s)
 			}
 		}

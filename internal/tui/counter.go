@@ -6,14 +6,15 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
 const (
-	// A visit is in nginx's log before it is in the next reading: a line of the log makes the counter be read, at once and then every
-	// second until it has been quiet for a while, so that its rate is seen to fall. Without one it is still read now and then, for
-	// whoever counts in another way.
+	// nginx's log tells of a visit before the next reading does: a line of it has the counter read at once, and then every second until
+	// it has been quiet for a while, so that its rate is seen to fall. Without one it is still read now and then, for visits that are
+	// counted without nginx.
 	pollBusy   = time.Second
 	pollIdle   = 5 * time.Second
 	quietAfter = 5 // readings without a change
@@ -22,7 +23,7 @@ const (
 
 // pollVisits reads the counter with GET, which counts nothing. visited says that there may be more visits.
 func pollVisits(ctx context.Context, client *store.Client, clock func() time.Time, visited <-chan struct{}, send func(tea.Msg)) {
-	last, quiet, retry := int64(-1), 0, pollBusy
+	last, quiet, wait := int64(-1), 0, pollBusy
 	for {
 		limited, cancel := context.WithTimeout(ctx, pollLimit)
 		n, _, err := client.Visits(limited)
@@ -32,39 +33,26 @@ func pollVisits(ctx context.Context, client *store.Client, clock func() time.Tim
 		}
 		if err != nil {
 			send(visitpane.Unknown{At: clock(), Err: err})
-			if !pause(ctx, retry, nil) {
+			if retry.Wait(ctx, wait, nil) != nil {
 				return
 			}
-			quiet, retry = 0, min(2*retry, pollIdle)
+			quiet, wait = 0, min(2*wait, pollIdle)
 			continue
 		}
 		send(visitpane.Count{At: clock(), Visits: n})
-		retry = pollBusy
+		wait = pollBusy
 		quiet++
 		if n != last {
 			last, quiet = n, 0
 		}
 		if quiet < quietAfter {
-			if !pause(ctx, pollBusy, nil) {
+			if retry.Wait(ctx, pollBusy, nil) != nil {
 				return
 			}
 			continue
 		}
-		if !pause(ctx, pollIdle, visited) {
+		if retry.Wait(ctx, pollIdle, visited) != nil {
 			return
 		}
 	}
-}
-
-// pause waits for d, or for early; false means that ctx has ended.
-func pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-early:
-	case <-timer.C:
-	}
-	return true
 }

@@ -2,10 +2,7 @@ package tui
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,11 +12,9 @@ import (
 	"pgregory.net/rapid"
 
 	"stackctl.dev/stackctl/internal/tui/draw"
-	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/layout"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
-
-var update = flag.Bool("update", false, "write the golden frames again")
 
 var goldenSizes = []struct{ width, height int }{{200, 60}, {120, 40}, {80, 24}, {60, 15}, {20, 5}, {1, 1}}
 
@@ -46,11 +41,11 @@ func TestGoldenFrames(t *testing.T) {
 			}
 			name := fmt.Sprintf("%dx%d-%s", size.width, size.height, look.name)
 			t.Run(name, func(t *testing.T) {
-				m := sampleModel(t, Options{Focus: layout.Logs, Light: &look.light})
+				m := sampleModel(t, Options{Focus: "logs", Light: &look.light})
 				m.send(tea.WindowSizeMsg{Width: size.width, Height: size.height})
 				frame := m.View().Content
 				checkFrame(t, frame, size.width, size.height)
-				compareGolden(t, name, profile(t, frame, look.profile))
+				tuitest.Golden(t, name, profile(t, frame, look.profile))
 			})
 		}
 	}
@@ -78,33 +73,15 @@ func checkFrame(t interface {
 	}
 }
 
-func compareGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; `go test ./internal/tui -run Golden -update` writes it", err)
-	}
-	if got+"\n" != string(want) {
-		t.Errorf("the frame is not that of %s; if it should be this:\n%s\nrun `go test ./internal/tui -run Golden -update` and read the diff", path, ansi.Strip(got))
-	}
-}
-
 func TestEverySizeAndStateGivesAWholeFrame(t *testing.T) {
 	m := sampleModel(t, Options{})
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(1, 240).Draw(t, "width"), rapid.IntRange(1, 80).Draw(t, "height")
-		m.focus = layout.Pane(rapid.IntRange(0, int(layout.Count)-1).Draw(t, "focus"))
+		m.focus = layout.Pane(rapid.IntRange(0, len(m.panes)-1).Draw(t, "focus"))
 		m.zoom = rapid.Bool().Draw(t, "zoom")
 		m.modal = nil
 		for range rapid.IntRange(0, 2).Draw(t, "keys") {
-			m.send(keystest.Press(rapid.SampledFrom([]string{"?", ":", "enter", "esc", "j", "G", "/", "D", "R", "s"}).Draw(t, "key")))
+			m.send(tuitest.Press(rapid.SampledFrom([]string{"?", ":", "enter", "esc", "j", "G", "/", "D", "R", "s"}).Draw(t, "key")))
 		}
 		m.send(tea.WindowSizeMsg{Width: width, Height: height})
 		checkFrame(t, m.View().Content, width, height)

@@ -8,7 +8,6 @@ import (
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/tui/draw"
-	"stackctl.dev/stackctl/internal/tui/layout"
 	"stackctl.dev/stackctl/internal/tui/theme"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
@@ -37,11 +36,11 @@ func styleOf(t *theme.Theme, c watch.Condition) lipgloss.Style {
 	return t.Warn
 }
 
-// header is the state of the whole; what is wrong comes first, since it is what one opens the dashboard for.
+// header is the state of the stack; an error takes the second line, since finding it is why one opens the dashboard.
 func (m *Model) header(height int) []string {
 	t, c := m.theme, m.condition()
 	first := []string{
-		t.Title.Render(" " + safe(m.src.Project)),
+		t.Title.Render(" " + draw.Safe(m.src.Project)),
 		styleOf(t, c).Render(signOf(c) + " " + string(c)),
 	}
 	running, total := m.running()
@@ -49,9 +48,12 @@ func (m *Model) header(height int) []string {
 		first = append(first, t.Text.Render(fmt.Sprintf("%d/%d", running, total))+t.Muted.Render(" containers"))
 	}
 	if url := m.state.URL(); url != "" && m.state.Err == nil {
-		first = append(first, t.Accent.Render(safe(url)))
+		first = append(first, t.Accent.Render(draw.Safe(url)))
 	}
-	folded := m.screen().Panes[layout.Visits].Empty()
+	if m.state.Err == nil {
+		first = append(first, m.standingTexts()...)
+	}
+	folded := m.screen().Panes[named("visits")].Empty()
 	if folded {
 		first = append(first, t.Text.Render(m.visits.InWords()))
 	}
@@ -59,7 +61,7 @@ func (m *Model) header(height int) []string {
 		first = append(first, t.Muted.Render("up ")+t.Text.Render(up))
 	}
 	if e := m.state.Engine; e.Version != "" {
-		first = append(first, t.Muted.Render(safe("engine "+e.Version+" ("+e.Context+")")))
+		first = append(first, t.Muted.Render(draw.Safe("engine "+e.Version+" ("+e.Context+")")))
 	}
 	if m.src.Operator == nil {
 		first = append(first, t.Warn.Render("read-only"))
@@ -67,21 +69,21 @@ func (m *Model) header(height int) []string {
 	line := strings.Join(first, t.Faint.Render(" │ "))
 	if banner := m.banner(); banner != "" {
 		if height == 1 {
-			return []string{t.Title.Render(" "+safe(m.src.Project)) + t.Faint.Render(" │ ") + t.Bad.Render(banner)}
+			return []string{t.Title.Render(" "+draw.Safe(m.src.Project)) + t.Faint.Render(" │ ") + t.Bad.Render(banner)}
 		}
 		return []string{line, t.Bad.Render(" " + banner)}
 	}
 	return []string{line, m.secondLine()}
 }
 
-// banner says that the engine is lost, and since what is shown is old.
+// banner says that the engine is lost, so that what is shown is old.
 func (m *Model) banner() string {
 	if m.state.Err == nil {
 		return ""
 	}
-	text := "✖ " + safe(m.state.Err.Error())
+	text := "✖ " + draw.Safe(m.state.Err.Error())
 	if !m.state.RetryAt.IsZero() {
-		text = "✖ engine lost, trying again: " + safe(m.state.Err.Error())
+		text = "✖ engine lost, reconnecting: " + draw.Safe(m.state.Err.Error())
 	}
 	return text
 }
@@ -92,13 +94,13 @@ func (m *Model) secondLine() string {
 		return t.Muted.Render(" connecting to the engine …")
 	}
 	if m.job != nil && m.job.Running() {
-		return t.Warn.Render(" ◐ work under way: ") + t.Muted.Render("esc hides it, the palette shows it")
+		return t.Warn.Render(" ◐ a change is in progress: ") + t.Muted.Render("esc hides it, the command palette (:) shows it")
 	}
 	if m.lastEvent.At.IsZero() {
-		return t.Muted.Render(" no event yet")
+		return t.Muted.Render(" no events yet")
 	}
 	e := m.lastEvent
-	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+safe(e.Text)) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
+	return t.Muted.Render(" last event ") + t.Warn.Render(visitpane.Sign(e.Kind)) + t.Text.Render(" "+draw.Safe(e.Text)) + t.Muted.Render(" "+e.At.Local().Format("15:04:05"))
 }
 
 func (m *Model) running() (running, total int) {
@@ -111,7 +113,7 @@ func (m *Model) running() (running, total int) {
 	return running, total
 }
 
-// uptime is for how long the container has run that runs longest.
+// uptime is how long the longest-running container has been up.
 func (m *Model) uptime() string {
 	longest := ""
 	var first watch.Container

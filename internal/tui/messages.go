@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"io"
 	"os/exec"
 	"time"
 
@@ -27,9 +26,10 @@ type (
 		undo     bool
 		err      error
 	}
-	// operatedMsg ends an operation on one container.
+	// operatedMsg ends an operation on one container; told is what it reported to the user while it ran.
 	operatedMsg struct {
 		what string
+		told []string
 		err  error
 	}
 	// shellMsg is the command that opens a shell in a container, or why there is none.
@@ -43,9 +43,9 @@ type (
 		cause any
 		stack []byte
 	}
-	// noticeOverMsg takes down a notice, if it is still the one that was put up.
+	// noticeOverMsg removes a notice, if it is still the one shown.
 	noticeOverMsg int
-	// resumedMsg comes with SIGCONT: what the terminal shows, and its modes, may be another program's now.
+	// resumedMsg comes with SIGCONT: another program may have changed the screen and the modes of the terminal.
 	resumedMsg struct{}
 )
 
@@ -53,14 +53,3 @@ type (
 const noticeFor = 6 * time.Second
 
 func say(level notice.Level, text string) tea.Cmd { return notice.Say(level, text) }
-
-// takeTerminal sets the terminal up again: releasing it and taking it back is what bubbletea does around another program.
-func takeTerminal() tea.Cmd { return tea.Exec(nothing{}, func(error) tea.Msg { return nil }) }
-
-// nothing is a program that ends at once.
-type nothing struct{}
-
-func (nothing) Run() error          { return nil }
-func (nothing) SetStdin(io.Reader)  {}
-func (nothing) SetStdout(io.Writer) {}
-func (nothing) SetStderr(io.Writer) {}

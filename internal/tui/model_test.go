@@ -11,8 +11,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
-	"stackctl.dev/stackctl/internal/tui/keys/keystest"
 	"stackctl.dev/stackctl/internal/tui/layout"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
@@ -53,7 +53,7 @@ func (m *Model) settle(t *testing.T, cmd tea.Cmd) {
 func (m *Model) hit(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		_, cmd := m.Update(keystest.Press(name))
+		_, cmd := m.Update(tuitest.Press(name))
 		m.settle(t, cmd)
 	}
 }
@@ -72,13 +72,13 @@ func TestFocusKeys(t *testing.T) {
 		keys string
 		want layout.Pane
 	}{
-		{"tab", layout.Services}, {"tab tab", layout.Logs}, {"shift+tab", layout.Redis}, {"3", layout.Logs}, {"2 1", layout.Visits}, {"4 esc 2", layout.Services},
-		{"2 / 3", layout.Services}, // a digit of a filter
+		{"tab", named("services")}, {"tab tab", named("logs")}, {"shift+tab", named("redis")}, {"3", named("logs")}, {"2 1", named("visits")}, {"4 esc 2", named("services")},
+		{"2 / 3", named("services")}, // a digit of a filter
 	} {
 		m, _ := sized(t, Options{})
 		m.hit(t, strings.Fields(c.keys)...)
 		if m.focus != c.want {
-			t.Errorf("%s: focus on %s, want %s", c.keys, layout.Names[m.focus], layout.Names[c.want])
+			t.Errorf("%s: focus on %s, want %s", c.keys, registered[m.focus].name, registered[c.want].name)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestOperationsAskBeforeTheyStopAnything(t *testing.T) {
 }
 
 func TestReadOnlyHasNoKeyThatChangesAnything(t *testing.T) {
-	m := newTestModel(t, nil, Options{Focus: layout.Services})
+	m := newTestModel(t, nil, Options{Focus: "services"})
 	m.send(tea.WindowSizeMsg{Width: 160, Height: 60}, stateMsg(sampleState()), visitpane.Count{At: noon, Visits: 5})
 	for _, name := range []string{"u", "D", "R", "U", "r", "x", "a", "+", "-", "e"} {
 		m.hit(t, name)
@@ -128,7 +128,7 @@ func TestReadOnlyHasNoKeyThatChangesAnything(t *testing.T) {
 func TestOneJobAtATimeAndItsEndIsSaid(t *testing.T) {
 	m, o := sized(t, Options{})
 	o.hold = make(chan struct{})
-	_, cmd := m.Update(keystest.Press("u"))
+	_, cmd := m.Update(tuitest.Press("u"))
 	msg := cmd().(jobMsg)
 	_, cmd = m.Update(msg)
 	if !strings.Contains(m.text(), "start container demo-web-1") {
@@ -139,7 +139,7 @@ func TestOneJobAtATimeAndItsEndIsSaid(t *testing.T) {
 		t.Fatal("esc does not hide the job")
 	}
 	m.hit(t, "D", "y")
-	if len(o.calls) != 0 || !strings.Contains(m.text(), "one thing at a time") {
+	if len(o.calls) != 0 || !strings.Contains(m.text(), "one change at a time") {
 		t.Errorf("a second job: %v\n%s", o.calls, m.text())
 	}
 	m.hit(t, "esc")
@@ -151,11 +151,19 @@ func TestOneJobAtATimeAndItsEndIsSaid(t *testing.T) {
 }
 
 func TestAnErrorOfAnOperationIsSaid(t *testing.T) {
-	m, o := sized(t, Options{Focus: layout.Services})
+	m, o := sized(t, Options{Focus: "services"})
 	o.err = errors.New("stopping container \"demo-nginx-1\": no\x1b[2Jspace")
 	m.hit(t, "x", "y")
 	if text := m.text(); !strings.Contains(text, `✖ stopping container "demo-nginx-1": no\x1b[2Jspace`) {
 		t.Errorf("the error is not there:\n%s", text)
+	}
+}
+
+func TestWhatAnOperationSaysStaysAmongTheEvents(t *testing.T) {
+	m, _ := sized(t, Options{Focus: "services"})
+	m.hit(t, "G", "a")
+	if text := m.text(); !strings.Contains(text, "last event ! another stackctl was waited for") || !strings.Contains(text, "✔ web-2 started") || strings.Contains(text, "a step") {
+		t.Errorf("what it said is not there:\n%s", text)
 	}
 }
 
@@ -168,7 +176,7 @@ func TestALostEngineIsABannerAndNothingStaysLive(t *testing.T) {
 	}
 	m.send(stateMsg(s))
 	text := m.text()
-	for _, want := range []string{"✖ unreachable", "engine lost, trying again: no engine answers there", "last seen", "✖ not known", "it was 15,161"} {
+	for _, want := range []string{"✖ unreachable", "engine lost, reconnecting: no engine answers there", "last seen", "✖ unknown", "last read: 15,161"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -197,7 +205,7 @@ func TestAnEmptyProjectOffersToStart(t *testing.T) {
 }
 
 func TestDetails(t *testing.T) {
-	m, _ := sized(t, Options{Focus: layout.Services})
+	m, _ := sized(t, Options{Focus: "services"})
 	m.hit(t, "G", "enter")
 	if text := m.text(); !strings.Contains(text, "REDIS_HOST") {
 		t.Errorf("no details in\n%s", text)
@@ -211,10 +219,10 @@ func TestDetails(t *testing.T) {
 func TestAMouseClickFocusesAndADragMovesTheBorder(t *testing.T) {
 	m, _ := sized(t, Options{})
 	s := m.screen()
-	logs := s.Panes[layout.Logs]
+	logs := s.Panes[named("logs")]
 	m.send(tea.MouseClickMsg{X: logs.X + 5, Y: logs.Y + 3, Button: tea.MouseLeft})
-	if m.focus != layout.Logs {
-		t.Errorf("focus on %s", layout.Names[m.focus])
+	if m.focus != named("logs") {
+		t.Errorf("focus on %s", registered[m.focus].name)
 	}
 	m.send(tea.MouseClickMsg{X: s.DividerX, Y: 20, Button: tea.MouseLeft}, tea.MouseMotionMsg{X: s.DividerX + 10, Y: 20, Button: tea.MouseLeft}, tea.MouseReleaseMsg{})
 	if got := m.screen().DividerX; got != s.DividerX+10 {
@@ -229,16 +237,16 @@ func TestAMouseClickFocusesAndADragMovesTheBorder(t *testing.T) {
 func TestNoticesGoAndOnlyTheirOwnTimerTakesThemDown(t *testing.T) {
 	m, _ := sized(t, Options{})
 	m.hit(t, "m")
-	if !strings.Contains(m.text(), "the mouse is the terminal's") || m.View().MouseMode != tea.MouseModeNone {
+	if !strings.Contains(m.text(), "the terminal has the mouse") || m.View().MouseMode != tea.MouseModeNone {
 		t.Error("the mouse is not released")
 	}
 	m.hit(t, "m")
 	m.send(noticeOverMsg(1))
-	if !strings.Contains(m.text(), "the mouse works here again") {
+	if !strings.Contains(m.text(), "the dashboard has the mouse again") {
 		t.Error("the timer of an older notice took it down")
 	}
 	m.send(noticeOverMsg(2))
-	if strings.Contains(m.text(), "the mouse works here again") {
+	if strings.Contains(m.text(), "the dashboard has the mouse again") {
 		t.Error("a notice stays")
 	}
 }

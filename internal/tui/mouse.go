@@ -73,7 +73,7 @@ func (m *Model) drag(s layout.Screen, at tea.Mouse) {
 	case dragY:
 		m.splitY += at.Y - s.DividerY
 	}
-	// What the layout did not grant is not remembered, or the way back would begin with nothing happening.
+	// What the layout did not grant is not remembered: the way back would begin with a stretch without effect.
 	if now := m.screen(); now.DividerX == s.DividerX && m.dragging == dragX && at.X != s.DividerX {
 		m.splitX -= at.X - s.DividerX
 	} else if now.DividerY == s.DividerY && m.dragging == dragY && at.Y != s.DividerY {

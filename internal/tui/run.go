@@ -25,7 +25,7 @@ type Terminal struct {
 	Out io.Writer
 }
 
-// Run shows the dashboard until the person quits or ctx ends, and leaves the terminal as it was.
+// Run shows the dashboard until the user quits or ctx ends, and leaves the terminal as it was.
 func Run(parent context.Context, terminal Terminal, src Sources, o Options) error {
 	s := newShow(parent, src, o)
 	defer s.close()
@@ -97,11 +97,12 @@ func (s *show) produce(send func(tea.Msg)) {
 	s.run(send, func() {
 		feed.Run(s.ctx, s.src.Logs, s.tap, send)
 	})
+	s.run(send, func() { pollStanding(s.ctx, s.src.Standing, send) })
 	s.run(send, func() { tellWarnings(s.ctx, s.src.Warnings, time.Now, send) })
 	s.run(send, func() { pollVisits(s.ctx, s.client, time.Now, s.model.visited, send) })
 }
 
-// tellWarnings puts what somebody warns of among the events, where it stays longer than a notice.
+// tellWarnings shows warnings as events, where they stay longer than a notice.
 func tellWarnings(ctx context.Context, warnings <-chan string, now func() time.Time, send func(tea.Msg)) {
 	for {
 		select {
@@ -120,7 +121,7 @@ func (s *show) tap(l logs.Line) {
 	}
 }
 
-// run runs a producer. A panic ends the program in order, so that the terminal is restored before anybody reads of it.
+// run runs a producer. A panic ends the program in order, so that the terminal is restored before it is reported.
 func (s *show) run(send func(tea.Msg), f func()) {
 	s.group.Go(func() {
 		defer func() {

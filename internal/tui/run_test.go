@@ -21,8 +21,7 @@ import (
 	"stackctl.dev/stackctl/internal/demo"
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
-	"stackctl.dev/stackctl/internal/tui/layout"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 // screen is a terminal in memory around a pseudo-terminal.
@@ -115,7 +114,7 @@ func (s *screen) left() bool {
 
 // run runs the dashboard on the screen until it ends.
 func (s *screen) run(ctx context.Context, src Sources, o Options) <-chan error {
-	o.Themes = theme.Default()
+	o.Themes = tuitest.Themes()
 	ended := make(chan error, 1)
 	go func() { ended <- Run(ctx, Terminal{In: s.far, Out: s.far}, src, o) }()
 	return ended
@@ -167,14 +166,15 @@ func TestAPanicOfAProducerRestoresTheTerminal(t *testing.T) {
 func TestTheDashboardOnTheDemonstration(t *testing.T) {
 	// bubbletea's ticks end when their time has come; the terminal's goroutines end with the test.
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("charm.land/bubbletea/v2.Tick.func1"), goleak.IgnoreAnyFunction("stackctl.dev/stackctl/internal/tui.newScreen.func1"), goleak.IgnoreAnyFunction("stackctl.dev/stackctl/internal/tui.newScreen.func2"))
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // for the lock
 	stack, err := demo.Start(t.Context(), demo.Options{Replicas: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stack.Close()
 	s := newScreen(t, 160, 45)
-	src := Sources{Project: demo.Project, Watch: stack.Watch, Logs: stack.Logs, Redis: stack.Dial, Details: stack.Details, Operator: stack}
-	ended := s.run(t.Context(), src, Options{Focus: layout.Services})
+	src := Sources{Project: demo.Project, Watch: stack.Watch, Logs: stack.Logs, Redis: stack.Dial, Details: stack.Details}
+	ended := s.run(t.Context(), src, Options{Focus: "services"})
 	s.await("● up", "nginx-1", "web-2", "4/4 containers")
 
 	for range 3 {
@@ -187,7 +187,6 @@ func TestTheDashboardOnTheDemonstration(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	s.await(" 3 ─╮", "GET /count 200")
 
-	stack.Kill("web-1")
 	stack.Disconnect(errors.New("the engine went away"))
 	s.await("✖ unreachable", "the engine went away", "last seen")
 	stack.Reconnect()

@@ -14,13 +14,15 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/store/console"
 	"stackctl.dev/stackctl/internal/tui/feed"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
@@ -53,8 +55,8 @@ func (o *operatorFake) note(format string, args ...any) error {
 	return o.err
 }
 
-func (o *operatorFake) Up(ctx context.Context, sink orchestrate.Sink) (string, error) {
-	sink(orchestrate.Event{Kind: orchestrate.EventStarted, Verb: "start container", Object: "demo-web-1"})
+func (o *operatorFake) Up(ctx context.Context, sink report.Sink) (string, error) {
+	sink(report.Event{Kind: report.Started, Verb: "start container", Object: "demo-web-1"})
 	if o.hold != nil {
 		select {
 		case <-o.hold:
@@ -64,19 +66,21 @@ func (o *operatorFake) Up(ctx context.Context, sink orchestrate.Sink) (string, e
 	}
 	return "ready in 1s", o.note("up")
 }
-func (o *operatorFake) Down(context.Context, orchestrate.Sink) (string, error) {
+func (o *operatorFake) Down(context.Context, report.Sink) (string, error) {
 	return "removed", o.note("down")
 }
-func (o *operatorFake) Scale(_ context.Context, service string, n int, _ orchestrate.Sink) (string, error) {
+func (o *operatorFake) Scale(_ context.Context, service string, n int, _ report.Sink) (string, error) {
 	return "ready", o.note("scale %s=%d", service, n)
 }
-func (o *operatorFake) Restart(_ context.Context, id string, _ orchestrate.Sink) error {
+func (o *operatorFake) Restart(_ context.Context, id string, _ report.Sink) error {
 	return o.note("restart %s", id)
 }
-func (o *operatorFake) Stop(_ context.Context, id string, _ orchestrate.Sink) error {
+func (o *operatorFake) Stop(_ context.Context, id string, _ report.Sink) error {
 	return o.note("stop %s", id)
 }
-func (o *operatorFake) Start(_ context.Context, id string, _ orchestrate.Sink) error {
+func (o *operatorFake) Start(_ context.Context, id string, sink report.Sink) error {
+	sink(report.Event{Kind: report.Started, Verb: "start container", Object: id, Detail: "a step"})
+	sink(report.Event{Kind: "message", Detail: "another stackctl was waited for"})
 	return o.note("start %s", id)
 }
 func (o *operatorFake) Shell(context.Context, watch.Container) (*exec.Cmd, error) {
@@ -98,10 +102,10 @@ func sampleContainer(service string, number int, state, health string) watch.Con
 
 func sampleState() watch.State {
 	nginx := sampleContainer("nginx", 1, "running", "healthy")
-	nginx.Labels[orchestrate.LabelReady] = "5002/readyz"
-	nginx.Ports = []orchestrate.Port{{IP: "127.0.0.1", PrivatePort: 5002, PublicPort: 5002, Type: "tcp"}}
+	nginx.Labels[label.Ready] = "5002/readyz"
+	nginx.Ports = []observe.Port{{IP: "127.0.0.1", PrivatePort: 5002, PublicPort: 5002, Type: "tcp"}}
 	redis := sampleContainer("redis", 1, "running", "healthy")
-	redis.Labels[orchestrate.LabelStorePort] = "6379"
+	redis.Labels[label.StorePort] = "6379"
 	dead := sampleContainer("web", 2, "exited", "")
 	dead.ExitCode = 137
 	return watch.State{
@@ -121,7 +125,7 @@ func newTestModel(t *testing.T, operator Operator, o Options) *Model {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	o.Themes, o.Clock = theme.Default(), func() time.Time { return noon }
+	o.Themes, o.Clock = tuitest.Themes(), func() time.Time { return noon }
 	client, session := store.Open(noRedis), console.New(noRedis, 0)
 	t.Cleanup(func() { _ = client.Close(); _ = session.Close() })
 	return newModel(ctx, src, client, session, o)

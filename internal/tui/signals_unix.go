@@ -10,8 +10,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// watchSignals takes what bubbletea leaves: after a SIGSTOP from outside the terminal may have been used by others, so that SIGCONT
-// sets it up again. SIGINT, SIGTERM and SIGHUP end the context of the whole command, ctrl+z and an exec are bubbletea's own.
+// watchSignals handles what bubbletea does not: after a SIGSTOP from outside other programs may have used the terminal, so SIGCONT sets
+// it up again. SIGINT, SIGTERM and SIGHUP end the context of the whole command; ctrl+z and an exec are bubbletea's own.
 func watchSignals(p *tea.Program) (stop func()) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGCONT)

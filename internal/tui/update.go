@@ -7,21 +7,21 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
-	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
-	"stackctl.dev/stackctl/internal/tui/feed"
 	"stackctl.dev/stackctl/internal/tui/keys"
-	"stackctl.dev/stackctl/internal/tui/layout"
-	"stackctl.dev/stackctl/internal/tui/logpane"
 	"stackctl.dev/stackctl/internal/tui/modal"
 	"stackctl.dev/stackctl/internal/tui/notice"
+	"stackctl.dev/stackctl/internal/tui/redispane"
 	"stackctl.dev/stackctl/internal/tui/servicepane"
 	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
-// Update routes a message to whom it concerns.
+// Update routes a message to the part that it concerns.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	m.still = false
+	if cmd, ok := m.data(msg); ok {
+		return m, cmd
+	}
+	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
@@ -30,111 +30,97 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.theme = m.themes.For(msg.IsDark())
 		}
 	case tea.KeyPressMsg:
-		return m, m.press(msg)
+		cmd = m.press(msg)
 	case tea.MouseMsg:
-		return m, m.mouse(msg)
+		cmd = m.mouse(msg)
 	case tea.PasteMsg:
-		return m, m.typed(msg)
+		cmd = m.typed(msg)
 	case resumedMsg:
-		return m, takeTerminal()
+		cmd = lend(nil, func(error) tea.Msg { return nil })
 	case crashedMsg:
 		m.crash = &msg
-		return m, tea.Quit
+		cmd = tea.Quit
 	default:
-		if cmd, ok := m.data(msg); ok {
-			return m, cmd
+		known := false
+		if cmd, known = m.work(msg); !known {
+			return m, m.tell(msg)
 		}
-		return m, m.work(msg)
 	}
-	return m, nil
+	m.changed = true
+	m.fronts[m.places[m.focus]] = m.focus
+	return m, cmd
 }
 
-// data takes what the producers send.
+// data takes what the producers send, except logs, which are for the panes alone.
 func (m *Model) data(msg tea.Msg) (tea.Cmd, bool) {
 	switch msg := msg.(type) {
 	case stateMsg:
-		m.setState(watch.State(msg))
+		return m.setState(watch.State(msg)), true
+	case standingMsg:
+		m.standing = Standing(msg)
+		return nil, true
 	case eventMsg:
-		m.mark(watch.Event(msg))
+		return m.mark(watch.Event(msg)), true
 	case visitpane.Count:
-		if m.visits.Count(msg) || m.storeErr != nil {
-			m.stale(layout.Visits)
-		} else {
-			m.still = true
-		}
-		m.connection(nil)
+		return tea.Batch(m.tell(msg), m.connection(nil)), true
 	case visitpane.Unknown:
-		m.visits.Unknown(msg)
-		m.connection(msg.Err)
-		m.stale(layout.Visits)
-	case feed.Batch, feed.Lost, feed.Resumed, logpane.Tick:
-		m.stale(layout.Logs)
-		return m.logs.Update(msg), true
-	default:
-		return nil, false
+		return tea.Batch(m.tell(msg), m.connection(msg.Err)), true
 	}
-	return nil, true
+	return nil, false
 }
 
-func (m *Model) setState(s watch.State) {
+func (m *Model) setState(s watch.State) tea.Cmd {
+	var cmd tea.Cmd
 	switch lost := m.state.Err != nil; {
 	case s.Err != nil && !lost: // the way to Redis is through the engine
-		m.visits.Unknown(visitpane.Unknown{At: m.clock(), Err: s.Err})
-		m.stale(layout.Visits)
+		cmd = m.tell(visitpane.Unknown{At: m.clock(), Err: s.Err})
 	case s.Err == nil && lost:
 		m.lookAgain()
 	}
-	m.state, m.known = s, true
-	m.services.Set(s.Containers, s.Err != nil)
-	m.visits.Replicas(s.Containers)
-	m.stale(layout.Services)
+	m.state, m.known, m.changed = s, true, true
+	return tea.Batch(cmd, m.tell(s))
 }
 
-// connection tells the console whether Redis answers, when that changes.
-func (m *Model) connection(err error) {
-	if (err == nil) != (m.storeErr == nil) || err != nil && err.Error() != m.storeErr.Error() {
-		m.redis.SetConnection(err)
-		m.stale(layout.Redis)
-	}
+// connection tells the panes whether Redis answers, when that changes.
+func (m *Model) connection(err error) tea.Cmd {
+	same := (err == nil) == (m.storeErr == nil) && (err == nil || err.Error() == m.storeErr.Error())
 	m.storeErr = err
+	if same {
+		return nil
+	}
+	return m.tell(redispane.Connection{Err: err})
 }
 
-// work takes what commands and the modal send; what is left is for the panes.
-func (m *Model) work(msg tea.Msg) tea.Cmd {
+// work takes what commands and the modal send, and reports whether it did.
+func (m *Model) work(msg tea.Msg) (cmd tea.Cmd, known bool) {
 	switch msg := msg.(type) {
 	case servicepane.Ask:
-		return m.asked(msg)
+		cmd = m.asked(msg)
 	case confirmedMsg:
-		return msg.run(m)
+		cmd = msg.run(m)
 	case detailsMsg:
 		if msg.err != nil {
-			return say(notice.Bad, msg.err.Error())
+			return say(notice.Bad, msg.err.Error()), true
 		}
 		m.modal = modal.Details(m.keys, msg.details)
 	case jobMsg:
-		return m.progress(msg)
+		cmd = m.progress(msg)
 	case shellMsg:
-		return m.openShell(msg)
+		cmd = m.openShell(msg)
 	case resetMsg:
-		return m.resetEnded(msg)
+		cmd = m.resetEnded(msg)
 	case operatedMsg:
-		m.works--
-		if msg.err != nil {
-			return say(notice.Bad, msg.err.Error())
-		}
-		return say(notice.Info, msg.what)
+		cmd = m.operated(msg)
 	case notice.Msg:
-		return m.notify(msg)
+		cmd = m.notify(msg)
 	case noticeOverMsg:
 		if int(msg) == m.notes {
 			m.notice = notice.Msg{}
 		}
 	default:
-		m.stale(layout.Logs, layout.Redis)
-		m.lookAgain() // a command of the console may have changed the counter
-		return tea.Batch(m.logs.Update(msg), m.redis.Update(msg))
+		return nil, false
 	}
-	return nil
+	return cmd, true
 }
 
 // press takes a key: an open modal first, then a text that is being typed, then the keys of the dashboard, then the focused pane's.
@@ -147,8 +133,8 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		return m.toModal(msg)
 	}
 	if keys.Matches(msg, g.Interrupt) {
-		if m.focus == layout.Redis && m.redis.Busy() { // the command that is under way, not the dashboard
-			return m.redis.Update(msg)
+		if m.focused().Takes(msg) {
+			return m.toPane(m.focus, msg)
 		}
 		return m.quit()
 	}
@@ -161,29 +147,17 @@ func (m *Model) press(msg tea.KeyPressMsg) tea.Cmd {
 		}
 		return nil
 	}
-	if m.capturing() {
-		return m.typed(msg)
+	if !m.focused().Capturing() && !m.focused().Takes(msg) {
+		for _, a := range m.actions() {
+			if keys.Matches(msg, a.binding) {
+				return a.run()
+			}
+		}
 	}
-	if cmd, ok := m.global(msg); ok {
-		return cmd
-	}
-	return m.typed(msg)
+	return m.toPane(m.focus, msg)
 }
 
 func (m *Model) tooSmall() bool { return m.screen().TooSmall }
-
-// capturing reports whether the focused pane takes letters as text.
-func (m *Model) capturing() bool {
-	switch m.focus {
-	case layout.Services:
-		return m.services.Capturing()
-	case layout.Logs:
-		return m.logs.Capturing()
-	case layout.Redis:
-		return m.redis.Capturing()
-	}
-	return false
-}
 
 // typed gives a message to the modal or the focused pane.
 func (m *Model) typed(msg tea.Msg) tea.Cmd {
@@ -191,19 +165,6 @@ func (m *Model) typed(msg tea.Msg) tea.Cmd {
 		return m.toModal(msg)
 	}
 	return m.toPane(m.focus, msg)
-}
-
-func (m *Model) toPane(p layout.Pane, msg tea.Msg) tea.Cmd {
-	m.stale(p)
-	switch p {
-	case layout.Services:
-		return m.services.Update(msg)
-	case layout.Logs:
-		return m.logs.Update(msg)
-	case layout.Redis:
-		return m.redis.Update(msg)
-	}
-	return nil
 }
 
 func (m *Model) toModal(msg tea.Msg) tea.Cmd {
@@ -214,29 +175,13 @@ func (m *Model) toModal(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-// global takes the keys that work everywhere.
-func (m *Model) global(msg tea.KeyPressMsg) (tea.Cmd, bool) {
-	if m.focus == layout.Redis && keys.Matches(msg, m.keys.Redis.Undo) { // what was removed here comes first
-		return nil, false
-	}
-	if m.focus == layout.Logs && m.logs.Inside() && keys.Matches(msg, m.keys.Global.Quit, m.keys.Global.Back) { // closes what is open in it
-		return nil, false
-	}
-	for _, a := range m.actions() {
-		if keys.Matches(msg, a.binding) {
-			return a.run(), true
-		}
-	}
-	return nil, false
-}
-
-// notify shows a notice: one line, whatever its text came from.
+// notify shows a notice: the first line of its text, made safe.
 func (m *Model) notify(n notice.Msg) tea.Cmd {
 	first, _, more := strings.Cut(strings.TrimSpace(n.Text), "\n")
 	if more {
 		first += " …"
 	}
-	n.Text = draw.Plain(termtext.Safe(first))
+	n.Text = draw.Safe(first)
 	m.notice = n
 	m.notes++
 	note := m.notes

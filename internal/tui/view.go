@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -17,8 +18,8 @@ import (
 
 // View draws the screen.
 func (m *Model) View() tea.View {
-	if !m.still || m.frame == "" {
-		m.frame = m.content()
+	if m.changed || m.frame == "" {
+		m.frame, m.changed = m.content(), false
 	}
 	v := tea.NewView(m.frame)
 	v.AltScreen = true
@@ -63,13 +64,11 @@ func (m *Model) body(s layout.Screen) string {
 	height := s.Hints.Y - s.Header.H
 	rows := make([][]piece, height)
 	for p, r := range s.Panes {
+		picture := m.picture(layout.Pane(p), r) // also of a pane without room: the logs count the lines that nobody sees
 		if r.Empty() {
-			if layout.Pane(p) == layout.Logs { // it counts the lines that nobody sees
-				_ = m.pane(layout.Logs, r)
-			}
 			continue
 		}
-		for i, line := range strings.Split(m.pane(layout.Pane(p), r), "\n") {
+		for i, line := range strings.Split(picture, "\n") {
 			if y := r.Y - s.Header.H + i; y < height {
 				rows[y] = append(rows[y], piece{r.X, line})
 			}
@@ -80,9 +79,7 @@ func (m *Model) body(s layout.Screen) string {
 		if y > 0 {
 			b.WriteByte('\n')
 		}
-		if len(pieces) == 2 && pieces[0].x > pieces[1].x {
-			pieces[0], pieces[1] = pieces[1], pieces[0]
-		}
+		slices.SortFunc(pieces, func(a, b piece) int { return a.x - b.x })
 		for _, p := range pieces {
 			b.WriteString(p.line)
 		}
@@ -96,57 +93,12 @@ type piece struct {
 	line string
 }
 
-// drawn is a pane as it was drawn last. View runs after every message, most of which concern one pane.
-type drawn struct {
-	fresh         bool // nothing that the pane shows has changed since
-	theme         *theme.Theme
-	width, height int
-	focused       bool
-	text          string
-}
-
-func (m *Model) pane(p layout.Pane, r layout.Rect) string {
-	want := drawn{fresh: true, theme: m.theme, width: r.W, height: r.H, focused: p == m.focus && m.modal == nil}
-	last := &m.drawn[p]
-	want.text = last.text
-	if *last != want {
-		want.text = m.draw(p, want)
-		*last = want
-	}
-	return last.text
-}
-
-// stale says that what panes show has changed.
-func (m *Model) stale(panes ...layout.Pane) {
-	for _, p := range panes {
-		m.drawn[p].fresh = false
-	}
-}
-
-func (m *Model) draw(p layout.Pane, d drawn) string {
-	switch p {
-	case layout.Visits:
-		return m.visits.View(m.theme, d.width, d.height, d.focused)
-	case layout.Services:
-		return m.services.View(m.theme, d.width, d.height, d.focused)
-	case layout.Logs:
-		return m.logs.View(m.theme, d.width, d.height, d.focused)
-	}
-	return m.redis.View(m.theme, d.width, d.height, d.focused)
-}
-
 func (m *Model) cursor() *tea.Cursor {
 	s := m.screen()
 	if m.modal != nil || s.TooSmall || s.Panes[m.focus].Empty() {
 		return nil
 	}
-	var c *tea.Cursor
-	switch m.focus {
-	case layout.Logs:
-		c = m.logs.Cursor()
-	case layout.Redis:
-		c = m.redis.Cursor()
-	}
+	c := m.focused().Cursor()
 	if c != nil {
 		c.X, c.Y = c.X+s.Panes[m.focus].X, c.Y+s.Panes[m.focus].Y
 	}
@@ -167,7 +119,7 @@ func (m *Model) hintLine() string {
 	}
 	always := []key.Binding{m.keys.Global.Help, m.keys.Global.Palette, m.keys.Global.Quit}
 	hints := m.hints()
-	if m.modal != nil || m.capturing() {
+	if m.modal != nil || m.focused().Capturing() {
 		always = nil
 	}
 	line, width := "", m.width-1
@@ -196,22 +148,12 @@ func (m *Model) hints() []key.Binding {
 	if m.modal != nil {
 		return m.modal.Hints()
 	}
-	g := m.keys.Global
-	if m.known && m.state.Err == nil && len(m.state.Containers) == 0 && !m.capturing() {
-		return []key.Binding{g.Up, g.Next}
-	}
-	var hints []key.Binding
-	switch m.focus {
-	case layout.Services:
-		hints = m.services.Hints()
-	case layout.Logs:
-		hints = m.logs.Hints()
-	case layout.Redis:
-		hints = m.redis.Hints()
-	}
+	g, hints, capturing := m.keys.Global, m.focused().Hints(), m.focused().Capturing()
 	switch {
-	case m.capturing():
+	case capturing:
 		return hints
+	case m.known && m.state.Err == nil && len(m.state.Containers) == 0:
+		return []key.Binding{g.Up, g.Next}
 	case hints != nil:
 		return append(hints, g.Next)
 	}

@@ -10,7 +10,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
+
+	"stackctl.dev/stackctl/internal/orchestrate/events"
 )
 
 // follower reads what one container prints, one run after the other.
@@ -20,7 +21,7 @@ type follower struct {
 	service string
 	number  int
 	tty     bool
-	events  chan events.Message
+	events  chan events.Event
 	started atomic.Bool
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -59,15 +60,15 @@ func (f *follower) end() bool {
 		select {
 		case <-f.ctx.Done():
 			return false
-		case m := <-f.events:
-			if m.Action != events.ActionDie {
+		case e := <-f.events:
+			if e.Action != events.Die {
 				continue
 			}
-			exit.Code, _ = strconv.Atoi(m.Actor.Attributes["exitCode"])
+			exit.Code, _ = strconv.Atoi(e.Attributes["exitCode"])
 			f.readRest()
-			f.lines.seen = latest(f.lines.seen, time.Unix(0, m.TimeNano))
+			f.lines.seen = latest(f.lines.seen, e.Time)
 			info, err := f.s.src.ContainerInspect(f.ctx, f.id)
-			exit.Restarting = err == nil && (info.State.Restarting || info.State.Running || startedAfter(info, m.TimeNano))
+			exit.Restarting = err == nil && (info.State.Restarting || info.State.Running || startedAfter(info, e.Time))
 		case <-ticker.C: // in case the event was missed
 			info, err := f.s.src.ContainerInspect(f.ctx, f.id)
 			switch {
@@ -85,10 +86,10 @@ func (f *follower) end() bool {
 	}
 }
 
-// startedAfter reports whether the container was started after the engine's time, in nanoseconds.
-func startedAfter(info container.InspectResponse, nanoseconds int64) bool {
+// startedAfter reports whether the container was started after a moment of the engine's clock.
+func startedAfter(info container.InspectResponse, moment time.Time) bool {
 	at, err := time.Parse(time.RFC3339Nano, info.State.StartedAt)
-	return err == nil && at.UnixNano() > nanoseconds
+	return err == nil && at.After(moment)
 }
 
 // nextRun waits until the container is started again, and returns its log from there. Without another run it returns nil.
@@ -97,11 +98,11 @@ func (f *follower) nextRun() io.ReadCloser {
 		select {
 		case <-f.ctx.Done():
 			return nil
-		case m := <-f.events:
-			if m.Action == events.ActionDestroy {
+		case e := <-f.events:
+			if e.Action == events.Destroy {
 				return nil
 			}
-			if m.Action != events.ActionStart {
+			if e.Action != events.Start {
 				continue
 			}
 		}

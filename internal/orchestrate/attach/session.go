@@ -8,15 +8,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/api/types/filters"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/apply"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // Source is the engine.
@@ -25,7 +26,7 @@ type Source interface {
 	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
 	ContainerList(ctx context.Context, o container.ListOptions) ([]container.Summary, error)
 	ContainerLogs(ctx context.Context, id string, o container.LogsOptions) (io.ReadCloser, error)
-	Events(ctx context.Context, o events.ListOptions) (<-chan events.Message, <-chan error)
+	events.Source
 }
 
 // Output is what one container has printed, or that it has ended.
@@ -84,8 +85,7 @@ func Open(ctx context.Context, src Source, o Options) *Session {
 		followers: map[string]*follower{},
 	}
 	go s.print()
-	messages, errs := s.subscribe()
-	s.readers.Go(func() { s.watch(messages, errs) })
+	s.follow()
 	return s
 }
 
@@ -141,10 +141,10 @@ func (s *Session) Begun() bool {
 }
 
 // Writer is an engine that attaches to each wanted container before it starts it.
-func (s *Session) Writer(w orchestrate.Writer) orchestrate.Writer { return writer{w, s} }
+func (s *Session) Writer(w apply.Engine) apply.Engine { return writer{w, s} }
 
 type writer struct {
-	orchestrate.Writer
+	apply.Engine
 	s *Session
 }
 
@@ -152,7 +152,7 @@ func (w writer) ContainerStart(ctx context.Context, ref string, o container.Star
 	if err := w.s.attachTo(ctx, ref); err != nil && ctx.Err() == nil {
 		w.s.Warn(ref, err) // Adopt tries again
 	}
-	return w.Writer.ContainerStart(ctx, ref, o)
+	return w.Engine.ContainerStart(ctx, ref, o)
 }
 
 // Adopt follows the wanted containers that run already, from now on, and those that anybody starts from here on.
@@ -160,20 +160,22 @@ func (s *Session) Adopt(ctx context.Context) error {
 	s.mu.Lock()
 	s.adopting = true
 	s.mu.Unlock()
-	list, err := s.src.ContainerList(ctx, container.ListOptions{Filters: s.ofProject()})
+	list, err := s.alive(ctx)
 	if err != nil {
-		return fmt.Errorf("listing containers: %w", err)
+		return err
 	}
 	for _, c := range list {
 		if err := s.attachTo(ctx, c.ID); err != nil {
-			s.Warn(c.Labels[orchestrate.LabelService], err)
+			s.Warn(c.Service, err)
 		}
 	}
 	return ctx.Err()
 }
 
-func (s *Session) ofProject() filters.Args {
-	return filters.NewArgs(filters.Arg("label", orchestrate.LabelProject+"="+s.Project))
+// alive lists the project's containers that have a process.
+func (s *Session) alive(ctx context.Context) ([]observe.Container, error) {
+	list, err := observe.Containers(ctx, s.src, s.Project)
+	return slices.DeleteFunc(list, func(c observe.Container) bool { return !c.Alive() }), err
 }
 
 // attachTo begins to follow a container that is wanted and not yet followed.
@@ -182,7 +184,7 @@ func (s *Session) attachTo(ctx context.Context, ref string) error {
 	if err != nil {
 		return fmt.Errorf("inspecting container %q: %w", ref, err)
 	}
-	f, isNew := s.follow(info)
+	f, isNew := s.newFollower(info)
 	if !isNew {
 		return nil
 	}
@@ -209,8 +211,8 @@ func (s *Session) stillRuns(ctx context.Context, id string) bool {
 	return err == nil && info.State.Running
 }
 
-// follow makes the follower of a container, unless there is one or it is not wanted.
-func (s *Session) follow(info container.InspectResponse) (f *follower, isNew bool) {
+// newFollower makes the follower of a container, unless there is one or it is not wanted.
+func (s *Session) newFollower(info container.InspectResponse) (f *follower, isNew bool) {
 	if info.ContainerJSONBase == nil || info.State == nil || info.Config == nil {
 		return nil, false
 	}
@@ -220,7 +222,7 @@ func (s *Session) follow(info container.InspectResponse) (f *follower, isNew boo
 	if !ok || s.followers[info.ID] != nil {
 		return nil, false
 	}
-	f = &follower{s: s, id: info.ID, service: service, number: number, tty: info.Config.Tty, events: make(chan events.Message, maxEvents)}
+	f = &follower{s: s, id: info.ID, service: service, number: number, tty: info.Config.Tty, events: make(chan events.Event, maxEvents)}
 	f.ctx, f.cancel = context.WithCancel(s.ctx)
 	f.lines = &lines{emit: func(stderr bool, text []byte) {
 		f.send(Output{Service: service, Number: number, Stderr: stderr, Lines: text})
@@ -235,7 +237,7 @@ func (s *Session) follow(info container.InspectResponse) (f *follower, isNew boo
 	return f, true
 }
 
-// forget takes back what follow did.
+// forget takes back what newFollower did.
 func (s *Session) forget(f *follower) {
 	f.cancel()
 	s.mu.Lock()

@@ -1,14 +1,13 @@
 package attach
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 const (
@@ -18,79 +17,44 @@ const (
 	again = time.Second
 )
 
-func (s *Session) subscribe() (<-chan events.Message, <-chan error) {
-	of := s.ofProject()
-	of.Add("type", string(events.ContainerEventType))
-	for _, action := range []events.Action{events.ActionStart, events.ActionDie, events.ActionDestroy} {
-		of.Add("event", string(action))
-	}
-	return s.src.Events(s.ctx, events.ListOptions{Filters: of})
+// follow hands events to their followers until the session ends. It returns once the engine tells them. Where some were missed, containers
+// that were started meanwhile are found by a list, and ends by the followers themselves.
+func (s *Session) follow() {
+	sub := events.Subscribe(s.ctx, s.src, events.Query{Project: s.Project, Actions: []events.Action{events.Start, events.Die, events.Destroy}})
+	s.readers.Go(func() {
+		sub.Follow(s.ctx, events.Handler{Event: s.event, Relist: s.relist, Lost: func(err error) { s.Warn(s.Project, err) }})
+	})
 }
 
-// watch hands events to their followers until the session ends. When the subscription breaks it is made again; containers that were started
-// meanwhile are found by a list, and ends that were missed by the followers themselves.
-func (s *Session) watch(messages <-chan events.Message, errs <-chan error) {
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case m, ok := <-messages:
-			if ok {
-				s.event(m)
-				continue
-			}
-		case err := <-errs:
-			if err != nil && s.ctx.Err() == nil {
-				s.Warn(s.Project, err)
-			}
-		}
-		if !pause(s.ctx.Done()) {
-			return
-		}
-		messages, errs = s.subscribe()
-		s.relist()
-	}
-}
-
-func pause(done <-chan struct{}) bool {
-	timer := time.NewTimer(again)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-func (s *Session) relist() {
-	list, err := s.src.ContainerList(s.ctx, container.ListOptions{Filters: s.ofProject()})
+func (s *Session) relist(ctx context.Context) error {
+	list, err := s.alive(ctx)
 	if err != nil {
-		return // the subscription fails as well, and is made again
+		return err
 	}
 	for _, c := range list {
-		s.event(events.Message{Action: events.ActionStart, Actor: events.Actor{ID: c.ID, Attributes: c.Labels}})
+		s.event(events.Event{Action: events.Start, ID: c.ID, Attributes: c.Labels})
 	}
+	return nil
 }
 
-func (s *Session) event(m events.Message) {
+func (s *Session) event(e events.Event) {
 	s.mu.Lock()
-	f, adopting := s.followers[m.Actor.ID], s.adopting
+	f, adopting := s.followers[e.ID], s.adopting
 	s.mu.Unlock()
 	if f == nil {
-		if _, _, ok := s.wanted(m.Actor.Attributes); ok && adopting && m.Action == events.ActionStart {
-			s.join(m.Actor.ID)
+		if _, _, ok := s.wanted(e.Attributes); ok && adopting && e.Action == events.Start {
+			s.join(e.ID)
 		}
 		return
 	}
-	if m.Action == events.ActionDestroy && !f.started.Load() {
+	if e.Action == events.Destroy && !f.started.Load() {
 		f.cancel() // it was attached and never ran: its stream has no other end
 	}
-	if m.Action == events.ActionStart {
+	if e.Action == events.Start {
 		f.started.Store(true)
 	}
 	select {
-	case f.events <- m:
+	case f.events <- e:
 	case <-s.ctx.Done():
 	}
 }
@@ -101,19 +65,19 @@ func (s *Session) join(id string) {
 	if err != nil {
 		return // it is gone already
 	}
-	if f, isNew := s.follow(info); isNew {
+	if f, isNew := s.newFollower(info); isNew {
 		f.started.Store(true)
-		f.events <- events.Message{Action: events.ActionStart}
+		f.events <- events.Event{Action: events.Start}
 		f.begin(nil)
 	}
 }
 
 // wanted reads from labels which replica a container is, and whether its output is wanted.
 func (s *Session) wanted(labels map[string]string) (service string, number int, ok bool) {
-	service = labels[orchestrate.LabelService]
-	number, err := strconv.Atoi(labels[orchestrate.LabelContainerNumber])
+	service = labels[label.Service]
+	number, err := strconv.Atoi(labels[label.ContainerNumber])
 	if err != nil {
 		number = 1 // as docker compose takes it
 	}
-	return service, number, labels[orchestrate.LabelProject] == s.Project && !strings.EqualFold(labels[orchestrate.LabelOneOff], "true") && s.Wanted(service)
+	return service, number, labels[label.Project] == s.Project && !strings.EqualFold(labels[label.OneOff], "true") && s.Wanted(service)
 }

@@ -12,16 +12,20 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // answers is what every request to the engine goes through but those that are hijacked (see hijack): the engine answers each in time,
 // or there is an error; and what should be a JSON document is one.
-type answers struct{ next http.RoundTripper }
+type answers struct {
+	next  http.RoundTripper
+	limit time.Duration
+}
 
 // maxDocument bounds a JSON document, in bytes: a thousand containers have about 2 MB.
 const maxDocument = 64 << 20
+
+// maxWords bounds an error that is not the engine's, such as a proxy's page, in bytes.
+const maxWords = 1 << 10
 
 // patience says how long a request may take.
 type patience struct {
@@ -42,8 +46,7 @@ var (
 )
 
 // patienceFor knows the API's calls by their paths.
-func patienceFor(r *http.Request, path string) patience {
-	limit := orchestrate.CallLimit
+func patienceFor(r *http.Request, path string, limit time.Duration) patience {
 	switch query := r.URL.Query(); {
 	case endless.MatchString(path), parts.MatchString(path) && query.Get("follow") == "1":
 		return patience{headers: limit}
@@ -74,11 +77,11 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if path[1] == '/' {
 		path = path[1:]
 	}
-	p := patienceFor(r, path)
+	p := patienceFor(r, path, a.limit)
 	parent := r.Context()
 	ctx, cancel := context.WithCancelCause(parent)
 	w := &watchdog{limit: p.headers}
-	w.timer = time.AfterFunc(p.headers, func() { cancel(orchestrate.NoAnswer(w.limit)) })
+	w.timer = time.AfterFunc(p.headers, func() { cancel(&NoAnswerError{After: w.limit}) })
 	sent := r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = &upload{r.Body, w}
@@ -92,6 +95,17 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body := &answer{ReadCloser: response.Body, w: w, ctx: ctx, parent: parent, cancel: func() { cancel(nil) }, idle: p.idle}
 	response.Body = body
+	if response.StatusCode >= http.StatusBadRequest { // an error has an end, whatever was asked for
+		w.stop()
+		body.idle = a.limit
+		if response.Header.Get("Content-Type") != "application/json" { // of who knows what: it is shown as it is
+			response.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(body, maxWords), body}
+		}
+		return response, nil
+	}
 	if !p.whole {
 		w.stop()
 		return response, nil
@@ -99,19 +113,15 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return checked(response, body, r.Method+" "+path, lists.MatchString(path))
 }
 
-// checked reads an answer that is one JSON document. An error of the engine is passed on as it is.
+// checked reads an answer that is one JSON document.
 func checked(response *http.Response, body *answer, call string, list bool) (*http.Response, error) {
-	if response.StatusCode >= http.StatusBadRequest {
-		body.w.stop()
-		return response, nil
-	}
 	body.idle = 0 // the limit is that of the whole
 	content, err := io.ReadAll(io.LimitReader(body, maxDocument+1))
 	_ = body.Close()
 	odd := ""
 	begin := bytes.TrimLeft(content, " \t\r\n")
 	switch {
-	case errors.As(err, new(*orchestrate.NoAnswerError)), err != nil && body.parent.Err() != nil: // what is whole is good, even if late
+	case errors.As(err, new(*NoAnswerError)), err != nil && body.parent.Err() != nil: // what is whole is good, even if late
 		return nil, err
 	case err != nil:
 		odd = "it broke off: " + err.Error()
@@ -131,6 +141,13 @@ func checked(response *http.Response, body *answer, call string, list bool) (*ht
 	}
 	response.Body = io.NopCloser(bytes.NewReader(content))
 	return response, nil
+}
+
+// NoAnswerError says that a call to the engine was given up.
+type NoAnswerError struct{ After time.Duration }
+
+func (e *NoAnswerError) Error() string {
+	return fmt.Sprintf("no answer from the engine within %s; STACKCTL_ENGINE_TIMEOUT=5m gives it more", e.After)
 }
 
 // OddAnswerError says that the engine answered, but not as one does.
@@ -198,7 +215,7 @@ func (a *answer) Close() error {
 
 // reasonOf tells the end of our patience from other errors.
 func reasonOf(ctx, parent context.Context, err error) error {
-	if cause := (*orchestrate.NoAnswerError)(nil); parent.Err() == nil && errors.As(context.Cause(ctx), &cause) {
+	if cause := (*NoAnswerError)(nil); parent.Err() == nil && errors.As(context.Cause(ctx), &cause) {
 		return cause
 	}
 	return err

@@ -18,7 +18,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
 )
 
 // calls are what stackctl asks of an engine; each reads its answer to the end. document says that the answer is one JSON document.
@@ -129,40 +129,35 @@ func drain(stream io.ReadCloser, err error) error {
 	return err
 }
 
-// oddEngine is an engine that gives every call the same answer.
-func oddEngine(t *testing.T, handler http.HandlerFunc) *Engine {
+// oddEngine is an engine that gives every call the same answer, and has the limit for it, or a minute.
+func oddEngine(t *testing.T, handler http.HandlerFunc, limit ...time.Duration) *Engine {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	most := append(limit, time.Minute)[0]
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
 	}
-	c, err := newClient(client.WithHost("tcp://engine:1"), client.WithDialContext(dial), client.WithVersion("1.41"))
+	c, err := newClient(most, client.WithHost("tcp://engine:1"), client.WithDialContext(dial), client.WithVersion("1.41"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return &Engine{Client: c, API: "1.41"}
-}
-
-func limitCalls(t *testing.T, d time.Duration) {
-	old := orchestrate.CallLimit
-	orchestrate.CallLimit = d
-	t.Cleanup(func() { orchestrate.CallLimit = old })
+	return &Engine{Client: c, API: "1.41", Limit: most}
 }
 
 // Every call to an engine that hangs ends within its limit, and says how to give it more.
 func TestEveryCallHasALimit(t *testing.T) {
-	limitCalls(t, 100*time.Millisecond)
 	e := oddEngine(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		<-r.Context().Done()
-	})
+	}, 30*time.Millisecond)
 	for _, c := range calls {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			if err := c.call(ctx, e); !errors.As(err, new(*orchestrate.NoAnswerError)) {
+			if err := c.call(ctx, e); !errors.As(err, new(*NoAnswerError)) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -171,7 +166,6 @@ func TestEveryCallHasALimit(t *testing.T) {
 
 // So does an answer that begins and does not go on, but where it has no end.
 func TestEveryAnswerHasALimit(t *testing.T) {
-	limitCalls(t, 100*time.Millisecond)
 	e := oddEngine(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
@@ -179,18 +173,59 @@ func TestEveryAnswerHasALimit(t *testing.T) {
 		_, _ = io.WriteString(w, " ")
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	})
+	}, 30*time.Millisecond)
 	for _, c := range calls {
 		if !c.document && c.name != "logs" && c.name != "save" {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			if err := c.call(ctx, e); !errors.As(err, new(*orchestrate.NoAnswerError)) {
+			if err := c.call(ctx, e); !errors.As(err, new(*NoAnswerError)) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// So does an error, also of what may be silent for ever otherwise; and who knows whose page that is, it is not shown whole.
+func TestErrorsEnd(t *testing.T) {
+	for name, end := range map[string]func(r *http.Request){
+		"that hang": func(r *http.Request) { <-r.Context().Done() },
+		"that end":  func(*http.Request) {},
+	} {
+		e := oddEngine(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusBadGateway)
+			_, _ = io.WriteString(w, strings.Repeat("<p>", 100))
+			w.(http.Flusher).Flush()
+			end(r)
+		}, 30*time.Millisecond)
+		for _, c := range calls {
+			t.Run(c.name+" "+name, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				if err := c.call(ctx, e); err == nil || ctx.Err() != nil {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+	}
+	e := oddEngine(t, func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, strings.Repeat("<p>", 1<<18), http.StatusBadGateway)
+	})
+	for _, c := range calls {
+		if err := c.call(t.Context(), e); err == nil || len(err.Error()) > 2*maxWords {
+			t.Errorf("%s: %.3000v", c.name, err)
+		}
+	}
+	words := strings.Repeat("the engine's own words ", 100)
+	e = oddEngine(t, enginetest.Says(http.StatusConflict, words))
+	if err := e.ContainerRemove(t.Context(), "c", container.RemoveOptions{}); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(words)) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -228,12 +263,32 @@ func TestOddAnswersAreErrors(t *testing.T) {
 			t.Errorf("wrong types for %s: %v", c.name, err)
 		}
 	}
+	large := `{"x": "` + strings.Repeat("x", maxDocument) + `"}`
+	e = oddEngine(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, large) })
+	if _, err := e.Info(t.Context()); err == nil || !strings.Contains(err.Error(), "it has more than 64 MiB") {
+		t.Errorf("an endless document: %v", err)
+	}
 	e = oddEngine(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
 	for _, c := range calls {
 		switch c.name {
-		case "list containers", "list networks", "list images", "inspect container", "inspect image", "create container", "create exec", "inspect exec":
+		case "list containers", "list networks", "list images", "inspect container", "inspect image", "version", "create container", "create exec", "inspect exec":
 			if err := c.call(t.Context(), e); !errors.As(err, new(*OddAnswerError)) {
 				t.Errorf("{} for %s: %v", c.name, err)
+			}
+		}
+	}
+}
+
+// Who reads a list finds no entry in it that is none.
+func TestEntriesOfLists(t *testing.T) {
+	for answer, list := range map[string]string{`[{"Id":"c"}]`: "list containers", `[{"Name":"n"}]`: "list networks", `{"Volumes":[null]}`: "list volumes", `[{"RepoTags":["i"]}]`: "list images"} {
+		e := oddEngine(t, enginetest.Text(answer))
+		for _, c := range calls {
+			if c.name != list {
+				continue
+			}
+			if err := c.call(t.Context(), e); err == nil || !strings.Contains(err.Error(), "an entry has no ID or name") {
+				t.Errorf("%s: %v", answer, err)
 			}
 		}
 	}

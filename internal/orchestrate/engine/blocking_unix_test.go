@@ -6,11 +6,18 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"go.uber.org/goleak"
+
+	"stackctl.dev/stackctl/internal/orchestrate/enginetest"
 )
 
 func TestBlockingConnection(t *testing.T) {
@@ -92,5 +99,56 @@ func TestClosingABlockingConnectionEndsARead(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("the read goes on")
+	}
+}
+
+// Logs that are followed over a connection of their own have the same limits and errors as all else, and end when it is closed.
+func TestFollowedLogs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		want   string // the text, or the error's words
+	}{
+		"a log":         {enginetest.Text("a line"), "a line"},
+		"no log":        {enginetest.Says(http.StatusNotImplemented, "configured logging driver does not support reading"), "does not support reading"},
+		"no answer":     {enginetest.Hang, "no answer from the engine within 100ms"},
+		"an engine off": {enginetest.HangUp, "EOF"},
+	} {
+		dir, err := os.MkdirTemp("", "e") // short: a socket's path has 107 bytes at most
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(tt.answer)
+		_ = server.Listener.Close()
+		server.Listener = listener
+		server.Start()
+		follower := (&Engine{Address: "unix://" + listener.Addr().String(), API: "1.41", Limit: 100 * time.Millisecond}).Follow()
+		got := ""
+		stream, err := follower.ContainerLogs(t.Context(), "c", container.LogsOptions{ShowStdout: true, Follow: true})
+		if err == nil {
+			var text []byte
+			text, err = io.ReadAll(stream)
+			got = string(text)
+			_ = stream.Close()
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+		if err := follower.Close(); err != nil {
+			t.Error(err)
+		}
+		server.CloseClientConnections()
+		server.Close()
+	}
+	e := oddEngine(t, enginetest.Hang)
+	if follower := e.Follow(); follower.logs != e.Client || follower.Close() != nil {
+		t.Error("another connection to an engine that is not at a unix socket")
 	}
 }

@@ -18,8 +18,6 @@ import (
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
 )
 
 // What the engine leaves out of a description would be a nil pointer for whoever reads it: here it is an error.
@@ -151,9 +149,12 @@ func (e *Engine) ContainerExecInspect(ctx context.Context, id string) (container
 	return info, understood("GET /exec/"+id+"/json", err)
 }
 
-// ServerVersion tells the engine's versions.
+// ServerVersion tells the engine's versions; Version, Os and Arch are there.
 func (e *Engine) ServerVersion(ctx context.Context) (types.Version, error) {
 	version, err := e.Client.ServerVersion(ctx)
+	if err == nil && (version.Version == "" || version.Os == "" || version.Arch == "") {
+		err = oddAnswer("GET /version", "parts of it are missing")
+	}
 	return version, understood("GET /version", err)
 }
 
@@ -174,17 +175,17 @@ func (e *Engine) ContainerTop(ctx context.Context, id string, arguments []string
 
 // ContainerExecAttach starts an exec and returns its streams.
 func (e *Engine) ContainerExecAttach(ctx context.Context, id string, options container.ExecAttachOptions) (types.HijackedResponse, error) {
-	return hijack(ctx, "POST /exec/"+id+"/start", func() (types.HijackedResponse, error) { return e.Client.ContainerExecAttach(ctx, id, options) })
+	return e.hijack(ctx, "POST /exec/"+id+"/start", func() (types.HijackedResponse, error) { return e.Client.ContainerExecAttach(ctx, id, options) })
 }
 
 // ContainerAttach returns the streams of a container.
 func (e *Engine) ContainerAttach(ctx context.Context, id string, options container.AttachOptions) (types.HijackedResponse, error) {
-	return hijack(ctx, "POST /containers/"+id+"/attach", func() (types.HijackedResponse, error) { return e.Client.ContainerAttach(ctx, id, options) })
+	return e.hijack(ctx, "POST /containers/"+id+"/attach", func() (types.HijackedResponse, error) { return e.Client.ContainerAttach(ctx, id, options) })
 }
 
 // hijack waits for the engine to hand a connection over, at most as long as for any answer. The client waits for it whatever becomes
 // of ctx: then it is left to that, and the streams are closed should it ever come.
-func hijack(ctx context.Context, call string, open func() (types.HijackedResponse, error)) (types.HijackedResponse, error) {
+func (e *Engine) hijack(ctx context.Context, call string, open func() (types.HijackedResponse, error)) (types.HijackedResponse, error) {
 	var stream types.HijackedResponse
 	var err error
 	answered := make(chan struct{})
@@ -192,7 +193,7 @@ func hijack(ctx context.Context, call string, open func() (types.HijackedRespons
 		defer close(answered)
 		stream, err = open()
 	}()
-	timer := time.NewTimer(orchestrate.CallLimit)
+	timer := time.NewTimer(e.Limit)
 	defer timer.Stop()
 	reason := error(nil)
 	select {
@@ -204,7 +205,7 @@ func hijack(ctx context.Context, call string, open func() (types.HijackedRespons
 	case <-ctx.Done():
 		reason = ctx.Err()
 	case <-timer.C:
-		reason = orchestrate.NoAnswer(orchestrate.CallLimit)
+		reason = &NoAnswerError{After: e.Limit}
 	}
 	go func() { // ends with the engine's answer, or the process
 		if <-answered; err == nil {

@@ -30,7 +30,7 @@ func TestStartIntervalOfAnOldEngine(t *testing.T) {
 		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", server.Listener.Addr().String())
 		}
-		c, err := newClient(client.WithHost("tcp://engine:1"), client.WithDialContext(dial), client.WithVersion(api))
+		c, err := newClient(time.Minute, client.WithHost("tcp://engine:1"), client.WithDialContext(dial), client.WithVersion(api))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,13 +2,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
@@ -29,10 +32,15 @@ const MinimumAPI = "1.41"
 // connectTimeout bounds the first exchange with the engine. ssh needs the longest: it may have to log in.
 const connectTimeout = 15 * time.Second
 
+// defaultLimit is Target.Limit where that is 0.
+const defaultLimit = time.Minute
+
 // Target says which engine is meant; at most one of the two may be set.
 type Target struct {
 	Context string // a docker context; "" means DOCKER_CONTEXT, else the current one
 	Host    string // an engine's address such as unix:///run/docker.sock or ssh://user@host; "" means DOCKER_HOST
+	// Limit bounds each call that should take well below a second; a busy engine may need longer. 0 is a minute.
+	Limit time.Duration
 }
 
 // Engine is a connection to a Docker Engine that has answered.
@@ -42,6 +50,8 @@ type Engine struct {
 	Context string
 	// Address is where the engine is, as the user would write it.
 	Address string
+	// Limit bounds each call, see Target.
+	Limit time.Duration
 	// API is the negotiated API version.
 	API string
 	// OS is the operating system of the engine's containers, such as linux.
@@ -50,13 +60,14 @@ type Engine struct {
 	Builder build.BuilderVersion
 }
 
-// Connect reaches the engine and negotiates the API version. Its errors are *Error.
+// Connect reaches the engine and negotiates the API version. Its errors say what to do next; where the engine is to blame they are *Error.
 func Connect(ctx context.Context, target Target) (*Engine, error) {
 	name, address, opts, err := resolve(target)
 	if err != nil {
 		return nil, err
 	}
-	api, err := newClient(opts...)
+	limit := cmp.Or(target.Limit, defaultLimit)
+	api, err := newClient(limit, opts...)
 	if err != nil {
 		return nil, &Error{Address: address, Err: err, Next: "check DOCKER_HOST, or the context with `docker context inspect`"}
 	}
@@ -70,7 +81,11 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 		_ = api.Close()
 		return nil, Explain(ctx, address, err)
 	}
-	if older(ping.APIVersion, MinimumAPI) {
+	if ping.APIVersion == "" {
+		_ = api.Close()
+		return nil, &Error{Address: address, Err: errors.New("what answers there is no Docker engine"), Next: "check the address, or name another with --host or --context"}
+	}
+	if versions.LessThan(ping.APIVersion, MinimumAPI) {
 		_ = api.Close()
 		return nil, &Error{
 			Address: address,
@@ -79,7 +94,7 @@ func Connect(ctx context.Context, target Target) (*Engine, error) {
 		}
 	}
 	api.NegotiateAPIVersionPing(ping)
-	return &Engine{Client: api, Context: name, Address: address, API: api.ClientVersion(), OS: ping.OSType, Builder: builderOf(ping.BuilderVersion)}, nil
+	return &Engine{Client: api, Context: name, Address: address, Limit: limit, API: api.ClientVersion(), OS: ping.OSType, Builder: builderOf(ping.BuilderVersion)}, nil
 }
 
 func builderOf(preferred build.BuilderVersion) build.BuilderVersion {
@@ -100,7 +115,7 @@ const startIntervalAPI = "1.44"
 
 // ContainerCreate leaves a healthcheck's start interval out where the engine does not know it: there it looks once an interval.
 func (e *Engine) ContainerCreate(ctx context.Context, config *container.Config, host *container.HostConfig, networking *network.NetworkingConfig, platform *ocispec.Platform, name string) (container.CreateResponse, error) {
-	if config.Healthcheck != nil && config.Healthcheck.StartInterval != 0 && older(e.API, startIntervalAPI) {
+	if config.Healthcheck != nil && config.Healthcheck.StartInterval != 0 && versions.LessThan(e.API, startIntervalAPI) {
 		copied, check := *config, *config.Healthcheck
 		check.StartInterval = 0
 		copied.Healthcheck = &check
@@ -114,7 +129,7 @@ func (e *Engine) ContainerCreate(ctx context.Context, config *container.Config, 
 }
 
 // newClient is the one place where a client is constructed.
-func newClient(opts ...client.Opt) (*client.Client, error) {
+func newClient(limit time.Duration, opts ...client.Opt) (*client.Client, error) {
 	var web *http.Client
 	ours := func(c *client.Client) error { // a copy that we hold, since the client keeps its own to itself
 		web = c.HTTPClient()
@@ -124,18 +139,18 @@ func newClient(opts ...client.Opt) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	web.Transport = &answers{web.Transport} // last: the options and the client look for a plain transport
+	web.Transport = &answers{web.Transport, limit} // last: the options and the client look for a plain transport
 	return c, nil
 }
 
 // Local reports whether ports published on 127.0.0.1 of the engine's machine are reachable from here.
 func (e *Engine) Local() bool {
-	for _, prefix := range []string{"unix://", "npipe://", "tcp://127.0.0.1", "tcp://localhost", "tcp://[::1]"} {
-		if strings.HasPrefix(e.Address, prefix) {
-			return true
-		}
+	scheme, rest, _ := strings.Cut(e.Address, "://")
+	if scheme != "tcp" {
+		return scheme == "unix" || scheme == "npipe"
 	}
-	return false
+	address, err := url.Parse("tcp://" + rest)
+	return err == nil && slices.Contains([]string{"127.0.0.1", "localhost", "::1"}, address.Hostname())
 }
 
 // resolve follows the docker CLI's order: flag, DOCKER_HOST, DOCKER_CONTEXT, the configuration's current context.
@@ -218,22 +233,8 @@ func hostOptions(host string) ([]client.Opt, error) {
 			client.WithDialContext(helper.Dialer),
 		}, nil
 	}
-	opts := []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithHostFromEnv()}
-	if host != "" {
-		opts = append(opts, client.WithHost(host))
+	if host == "" { // of --context default
+		return []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithHostFromEnv()}, nil
 	}
-	return opts, nil
-}
-
-// older compares API versions such as 1.9 and 1.41. An engine that names none is older than all.
-func older(a, b string) bool {
-	number := func(version string) int {
-		_, minor, _ := strings.Cut(version, ".")
-		n, err := strconv.Atoi(minor)
-		if err != nil {
-			return 0
-		}
-		return n
-	}
-	return number(a) < number(b)
+	return []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithHost(host)}, nil
 }

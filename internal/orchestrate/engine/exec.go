@@ -21,12 +21,11 @@ type Exec struct {
 	In         io.Reader // nil for none
 	Out        io.Writer
 	Err        io.Writer
-	// Resize sends the terminal's size, first as it is and then whenever it changes; nil without a terminal.
-	Resize <-chan Size
+	// WatchSize reports the terminal's size in cells, now and at each change, until its context ends; nil without a terminal.
+	WatchSize func(ctx context.Context, report func(width, height int))
+	// Started is called when a one-off container has been started; nil is nothing.
+	Started func() error
 }
-
-// Size is a terminal's size in cells.
-type Size struct{ Width, Height uint }
 
 // Exec runs a command in a container and returns its exit code.
 func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, error) {
@@ -49,10 +48,13 @@ func (e *Engine) Exec(ctx context.Context, containerID string, x Exec) (int, err
 			_ = stream.CloseWrite()
 		}()
 	}
-	done := make(chan struct{})
-	defer close(done)
-	if x.Resize != nil {
-		go e.resize(ctx, created.ID, x.Resize, done)
+	if x.WatchSize != nil {
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go x.WatchSize(watching, func(width, height int) {
+			// The size is a courtesy: a program that has just ended cannot take it.
+			_ = e.ContainerExecResize(ctx, created.ID, container.ResizeOptions{Width: uint(width), Height: uint(height)})
+		})
 	}
 	if x.TTY {
 		_, err = io.Copy(x.Out, stream.Reader)
@@ -74,16 +76,25 @@ func (e *Engine) ExecDetached(ctx context.Context, containerID string, x Exec) e
 	if err != nil {
 		return fmt.Errorf("creating exec in container %q: %w", containerID, err)
 	}
-	return e.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true})
+	if err := e.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true}); err != nil {
+		return fmt.Errorf("starting exec in container %q: %w", containerID, err)
+	}
+	return nil
 }
 
 // maxOutput bounds what RunCommand returns of a command's output, in bytes.
 const maxOutput = 4 << 10
 
-// RunCommand runs a command in a container and returns the beginning of what it printed, and its exit code.
+// RunCommand runs a command in a container, which may take as long as any call, and returns the beginning of what it printed, and its
+// exit code.
 func (e *Engine) RunCommand(ctx context.Context, containerID string, command []string) (output string, exitCode int, err error) {
+	limited, cancel := context.WithTimeoutCause(ctx, e.Limit, &NoAnswerError{After: e.Limit})
+	defer cancel()
 	var head head
-	exitCode, err = e.Exec(ctx, containerID, Exec{Command: command, Out: &head, Err: &head})
+	exitCode, err = e.Exec(limited, containerID, Exec{Command: command, Out: &head, Err: &head})
+	if err != nil {
+		err = reasonOf(limited, ctx, err)
+	}
 	return string(head), exitCode, err
 }
 
@@ -95,29 +106,17 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (e *Engine) resize(ctx context.Context, id string, sizes <-chan Size, done chan struct{}) {
-	for {
-		select {
-		case <-done:
-			return
-		case size, ok := <-sizes:
-			if !ok {
-				return
-			}
-			// The size is a courtesy: a program that has just ended cannot take it.
-			_ = e.ContainerExecResize(ctx, id, container.ResizeOptions{Width: size.Width, Height: size.Height})
-		}
-	}
-}
+// endShare is the part of Limit that a command may still run for the engine after the end of its streams: with a minute, 10 s.
+const endShare = 6
 
 // exitCode asks for the exit code; the stream may end a moment before the engine has noted it.
 func (e *Engine) exitCode(ctx context.Context, id string) (int, error) {
-	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
+	over := time.NewTimer(e.Limit / endShare)
+	defer over.Stop()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		info, err := e.ContainerExecInspect(limited, id)
+		info, err := e.ContainerExecInspect(ctx, id)
 		if err != nil {
 			return 0, fmt.Errorf("reading the exit code: %w", err)
 		}
@@ -125,8 +124,10 @@ func (e *Engine) exitCode(ctx context.Context, id string) (int, error) {
 			return info.ExitCode, nil
 		}
 		select {
-		case <-limited.Done():
-			return 0, fmt.Errorf("reading the exit code: %w", limited.Err())
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-over.C:
+			return 0, errors.New("reading the exit code: the command's output broke off, and it still runs; `stackctl top` shows it")
 		case <-ticker.C:
 		}
 	}

@@ -27,7 +27,7 @@ func (e *Engine) Follow() *Follower {
 	if !local || runtime.GOOS == "windows" {
 		return &Follower{e, e.Client}
 	}
-	logs, err := newClient(
+	logs, err := newClient(e.Limit,
 		client.WithHTTPClient(&http.Client{Transport: &http.Transport{ReadBufferSize: followBuffer}}),
 		client.WithHost(e.Address),
 		client.WithDialContext(func(ctx context.Context, _, _ string) (net.Conn, error) { return dialBlocking(ctx, path) }),

@@ -40,6 +40,7 @@ type Conn struct {
 	address string
 	stdout  net.Conn // the near end of a net.Pipe, which has the deadlines that the stream's frames cannot have
 	stderr  tail
+	broke   error // why the stream ended, where it did not just end; set before stdout ends
 	done    chan struct{}
 	once    sync.Once
 	onClose []func()
@@ -55,7 +56,7 @@ func NewConn(stream types.HijackedResponse, address string, onClose ...func()) *
 	go func() {
 		defer close(c.done)
 		defer far.Close()
-		_, _ = stdcopy.StdCopy(far, &c.stderr, stream.Reader)
+		_, c.broke = stdcopy.StdCopy(far, &c.stderr, stream.Reader)
 	}()
 	return c
 }
@@ -66,6 +67,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) {
 		if text := c.stderr.String(); text != "" {
 			return n, errors.New(text)
+		}
+		if c.broke != nil {
+			return n, fmt.Errorf("reading from the tunnel to %s: %w", c.address, c.broke)
 		}
 	}
 	return n, err
@@ -95,8 +99,14 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// SetReadDeadline bounds reads; the connection stays usable after a read that timed out.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.stdout.SetReadDeadline(t) }
+// SetReadDeadline bounds reads; the connection stays usable after a read that timed out. That the far end has closed it already, the
+// next read tells.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if err := c.stdout.SetReadDeadline(t); !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
+	return nil
+}
 
 // SetWriteDeadline bounds writes.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.stream.Conn.SetWriteDeadline(t) }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// libcCompanions are libraries that glibc opens at run time, so that no ELF header names them: the name services for users and
-// hosts, and the unwinder that thread cancellation and stack traces need.
+// libcCompanions are libraries that glibc loads at run time, so that no ELF header names them: the name services for users and hosts, and
+// the unwinder for thread cancellation and stack traces.
 var libcCompanions = []string{"libnss_files.so.2", "libnss_dns.so.2", "libgcc_s.so.1"}
 
 // triplets are Debian's names of the architectures' library directories (multiarch).
@@ -19,20 +19,20 @@ var triplets = map[elf.Machine]string{
 	elf.EM_LOONGARCH: "loongarch64-linux-gnu", elf.EM_PPC64: "powerpc64le-linux-gnu", elf.EM_RISCV: "riscv64-linux-gnu", elf.EM_S390: "s390x-linux-gnu",
 }
 
-// walk follows one program's libraries, as its loader will in the image.
+// walk finds one program's libraries, as its loader will in the image.
 type walk struct {
 	finder  *finder
 	program object
-	trusted []string // directories that the loader in the image searches by itself
-	home    string   // of the libraries that the host's loader finds through its ld.so.conf only: the image has none
+	trusted []string // directories that the loader in the image searches by default
+	confDir string   // in the image, for libraries that the host's loader finds through ld.so.conf, which the image lacks
 	files   []file
 	loaded  map[string]bool // names of DT_NEEDED: a loader loads each once
 }
 
-// searchDir is a directory to look for a library in.
+// searchDir is a directory to search for a library.
 type searchDir struct {
-	image  string // in the image
-	source string // on this host, where $ORIGIN makes it another one than a root's; else empty
+	image  string // path in the image
+	source string // path on this host if it depends on $ORIGIN, otherwise ""
 }
 
 // closure returns the program, its interpreter and its libraries.
@@ -41,25 +41,25 @@ func (f *finder) closure(start file) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{finder: f, program: o, trusted: trustedDirs(o.machine), home: "/usr/lib", loaded: map[string]bool{}}
+	w := &walk{finder: f, program: o, trusted: trustedDirs(o.machine), confDir: "/usr/lib", loaded: map[string]bool{}}
 	if o.interp != "" {
 		source, ok := f.locate(o.interp)
 		if !ok {
 			return nil, fmt.Errorf("finding the interpreter %q of %q: no such file", o.interp, start.source)
 		}
 		w.files = append(w.files, file{source: source, target: canonical(o.interp), executable: true})
-		// The loader serves as a library too; a second copy of it would be a second loader.
+		// The interpreter is also a library; it must not be added twice.
 		w.loaded[path.Base(o.interp)] = true
 	}
 	if libc, ok := w.inTrusted("libc.so.6"); ok {
-		w.home = path.Dir(libc.target)
+		w.confDir = path.Dir(libc.target)
 	}
 	if err := w.visit(start, o, nil); err != nil {
 		return nil, err
 	}
 	if w.loaded["libc.so.6"] {
 		for _, name := range libcCompanions {
-			// Releases differ in which of them they have.
+			// Not every release of glibc has all of them.
 			if lib, ok := w.inTrusted(name); ok && !w.loaded[name] {
 				w.loaded[name] = true
 				w.files = append(w.files, lib)
@@ -69,7 +69,7 @@ func (f *finder) closure(start file) ([]file, error) {
 	return w.files, nil
 }
 
-// trustedDirs are what ld.so searches without configuration, on Debian and elsewhere.
+// trustedDirs returns the directories that ld.so searches by default, on Debian and elsewhere.
 func trustedDirs(machine elf.Machine) []string {
 	var dirs []string
 	if triplet, ok := triplets[machine]; ok {
@@ -78,8 +78,8 @@ func trustedDirs(machine elf.Machine) []string {
 	return append(dirs, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 }
 
-// visit adds an object and all that it needs. inherited are the DT_RPATH directories of the objects that led here. The order of the
-// search is that of ld.so(8).
+// visit adds an object and its libraries, recursively. inherited are the DT_RPATH directories of the objects that led here. The search
+// order is that of ld.so(8).
 func (w *walk) visit(f file, o object, inherited []searchDir) error {
 	w.files = append(w.files, f)
 	search := expand(o.runpath, f)
@@ -93,7 +93,7 @@ func (w *walk) visit(f file, o object, inherited []searchDir) error {
 		}
 		lib, ok := w.library(name, search)
 		if !ok {
-			return fmt.Errorf("finding library %q of %q: not in the directories of ld.so; install the package that has it", name, f.source)
+			return fmt.Errorf("finding library %q of %q: not in the directories of ld.so; install the package that contains it", name, f.source)
 		}
 		w.loaded[name] = true
 		lo, err := readObject(lib.source)
@@ -128,7 +128,7 @@ func (w *walk) library(name string, search []searchDir) (file, bool) {
 			continue
 		}
 		if lib, ok := w.inRoots(path.Join(dir, name)); ok {
-			lib.target = path.Join(w.home, name)
+			lib.target = path.Join(w.confDir, name)
 			return lib, true
 		}
 	}
@@ -155,14 +155,14 @@ func (w *walk) inRoots(image string) (file, bool) {
 	return file{}, false
 }
 
-// fits tells whether the program can load a library: loaders pass over those of another class or machine.
+// fits reports whether the program can load a library: loaders skip those of another class or machine.
 func (w *walk) fits(source string) bool {
 	o, err := readObject(source)
 	return err == nil && o.class == w.program.class && o.machine == w.program.machine
 }
 
-// expand replaces $ORIGIN in a library path by the directory of the object. See ld.so(8), "Dynamic string tokens". Entries with
-// other tokens ($LIB, $PLATFORM) depend on the loader and are left out, as are relative ones.
+// expand replaces $ORIGIN in library paths with the object's directory; see ld.so(8), "Dynamic string tokens". Relative paths are
+// dropped, and so are those with other tokens ($LIB, $PLATFORM), which depend on the loader.
 func expand(dirs []string, f file) []searchDir {
 	var expanded []searchDir
 	for _, dir := range dirs {

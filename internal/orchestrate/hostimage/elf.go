@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// object is what the dynamic loader reads of an ELF file.
+// object is the part of an ELF file that the dynamic loader uses.
 type object struct {
 	class   elf.Class
 	machine elf.Machine
-	interp  string // PT_INTERP; empty in libraries and static programs
+	interp  string // PT_INTERP; "" in libraries and static programs
 	needed  []string
-	rpath   []string // DT_RPATH: also used for the libraries' own libraries
-	runpath []string // DT_RUNPATH: used for this object's libraries only, and switches DT_RPATH off
+	rpath   []string // DT_RPATH: also applies to the libraries' libraries
+	runpath []string // DT_RUNPATH: applies to this object's libraries only, and overrides DT_RPATH
 }
 
 func readObject(name string) (o object, err error) {
@@ -29,7 +29,7 @@ func readObject(name string) (o object, err error) {
 	if o.interp, err = interpreter(f); err != nil {
 		return object{}, fmt.Errorf("reading the interpreter of %q: %w", name, err)
 	}
-	// A static program has no dynamic section: that is an empty list, not an error.
+	// In a static program, which has no dynamic section, the lists are empty.
 	if o.needed, err = f.DynString(elf.DT_NEEDED); err != nil {
 		return object{}, fmt.Errorf("reading the libraries of %q: %w", name, err)
 	}
@@ -56,7 +56,7 @@ func interpreter(f *elf.File) (string, error) {
 	return "", nil
 }
 
-// matches tells whether the object runs on the machine; an architecture that is unknown here matches all.
+// matches reports whether the object runs on the machine; an unknown machine (EM_NONE) matches all.
 func (o object) matches(machine elf.Machine) bool {
 	return machine == elf.EM_NONE || o.machine == machine
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,14 +28,13 @@ type entry struct {
 	kind     kind
 	mode     int64
 	uid, gid int
-	link     string    // of a symlink
-	body     string    // of a file made here
-	source   string    // of a file copied from the host; empty: body
-	size     int64     // bytes
-	mtime    time.Time // of the source; it never reaches the tar
+	link     string // target of a symlink
+	body     string // content of a generated file
+	source   string // path on the host of a copied file; "" for a generated one
+	size     int64  // bytes
 }
 
-// add puts e into the image, with its parent directories.
+// add adds e and its parent directories.
 func (r *Rootfs) add(e entry) {
 	e.name = strings.TrimPrefix(path.Clean("/"+e.name), "/")
 	if parent := path.Dir(e.name); parent != "." {
@@ -59,7 +60,7 @@ func (r *Rootfs) addText(name, body string) {
 	r.add(entry{name: name, kind: kindFile, mode: 0o644, body: body, size: int64(len(body))})
 }
 
-// addFile adds a file of the host. Owner and mode are ours: what a host's umask or a setuid bit gives has no place in the image.
+// addFile adds a file of the host, with a fixed owner and mode: the host's umask and setuid bits must not affect the image.
 func (r *Rootfs) addFile(f file) error {
 	info, err := os.Stat(f.source)
 	if err != nil {
@@ -69,20 +70,20 @@ func (r *Rootfs) addFile(f file) error {
 	if f.executable {
 		mode = 0o755
 	}
-	// A program can also be a library of another one, so what is executable stays so.
+	// A program can also be a library of another one: an executable file stays executable.
 	if old, there := r.entries[strings.TrimPrefix(f.target, "/")]; there {
 		mode |= old.mode
 	}
-	r.add(entry{name: f.target, kind: kindFile, mode: mode, source: f.source, size: info.Size(), mtime: info.ModTime()})
+	r.add(entry{name: f.target, kind: kindFile, mode: mode, source: f.source, size: info.Size()})
 	return nil
 }
 
-// WriteTo writes the image's tar: sorted by name, without times, so that the same files give the same bytes. It returns the number
-// of bytes written.
+// WriteTo writes the image's tar, sorted by name and without times, so that the same files give the same bytes. It returns the number of
+// bytes written.
 func (r *Rootfs) WriteTo(w io.Writer) (int64, error) {
 	counted := &countingWriter{w: w}
 	tw := tar.NewWriter(counted)
-	for _, name := range r.sortedNames() {
+	for _, name := range slices.Sorted(maps.Keys(r.entries)) {
 		if err := r.entries[name].writeTo(tw); err != nil {
 			return counted.n, fmt.Errorf("writing %q to the image: %w", "/"+name, err)
 		}

@@ -1,27 +1,24 @@
-// Package hostimage makes a root filesystem from programs installed on this host, so that a stack runs where no image registry answers.
+// Package hostimage makes a root filesystem from programs installed on this host, so that a stack runs without an image registry.
 //
-// An image made here holds a program, its shared libraries and the few files that glibc wants beside them: no shell, no
-// package manager. Nothing is executed to find the libraries: they are read from the ELF headers.
+// Such an image contains a program, its shared libraries and the few files that glibc needs: no shell and no package manager. The
+// libraries are found by reading ELF headers; nothing is executed.
 package hostimage
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"runtime"
-	"sort"
 	"strings"
 )
 
-// Spec says what an image made from the host's programs holds.
+// Spec says what an image contains.
 type Spec struct {
-	// Programs are looked up by name in the roots, on PATH and in the sbin directories; each comes with its shared libraries.
+	// Programs are looked up by name in the roots, on PATH and in the sbin directories; their shared libraries are added.
 	Programs []string
-	// Dirs are created besides the parents of the files and /tmp.
+	// Dirs are created, in addition to the parents of the files and /tmp.
 	Dirs []Dir
 	// Users are written to /etc/passwd and /etc/group, after root.
 	Users []User
@@ -34,13 +31,13 @@ type Dir struct {
 	Mode     fs.FileMode // permission bits; zero means 0755
 }
 
-// User is an account of the image, with a group of its own name.
+// User is an account of the image, with a group of the same name.
 type User struct {
 	Name     string
 	UID, GID int
 }
 
-// Rootfs is a root filesystem that was found and can be written as a tar any number of times.
+// Rootfs is a root filesystem that can be written as a tar any number of times.
 type Rootfs struct {
 	entries map[string]entry // by path in the image, without the leading slash
 	found   map[string]program
@@ -50,12 +47,12 @@ type Rootfs struct {
 type program struct {
 	file file   // the ELF file, links followed
 	name string // its path in the image: that of the file, or of the link to busybox
-	// root and under are where it was found: its package is asked for there.
+	// root and under are where it was found, for finding its package.
 	root, under string
 }
 
-// Find looks up the programs of spec with all their libraries, in roots first (directories that hold unpacked packages) and then
-// on the host. It reads ELF headers only. The error is a *MissingError where a program is not to be had.
+// Find looks up the programs of spec with all their libraries, first in roots (directories with unpacked packages) and then on the host.
+// It reads only ELF headers. If a program is missing, the error is a *MissingError.
 func Find(spec Spec, roots []string) (*Rootfs, error) {
 	if runtime.GOOS != "linux" {
 		return nil, fmt.Errorf("finding %s on this host: images for Linux can't be made from the programs of %s; use a registry or `images load`",
@@ -65,7 +62,7 @@ func Find(spec Spec, roots []string) (*Rootfs, error) {
 	return f.find(spec)
 }
 
-// Binary is a root filesystem of one executable of this host, at target in the image, with its shared libraries.
+// Binary returns a root filesystem with one executable of this host, at target in the image, and its shared libraries.
 func Binary(path, target string) (*Rootfs, error) {
 	source, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -110,30 +107,9 @@ func (f *finder) find(spec Spec) (*Rootfs, error) {
 	return r, nil
 }
 
-// Digest identifies the contents: the SHA-256 in hex over what goes into the tar, where a file from the host counts by its path in
-// the image, mode, size and modification time. Hashing the contents instead would cost up to 100 ms at every `up`; packages carry the
-// times of their files, so the same package gives the same digest whether it was installed or unpacked.
-func (r *Rootfs) Digest() string {
-	h := sha256.New()
-	for _, name := range r.sortedNames() {
-		e := r.entries[name]
-		fmt.Fprintf(h, "%q %d %o %d:%d %q %d %d %q\n", e.name, e.kind, e.mode, e.uid, e.gid, e.link, e.size, e.mtime.UnixNano(), e.body)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-func (r *Rootfs) sortedNames() []string {
-	names := make([]string, 0, len(r.entries))
-	for name := range r.entries {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
-}
-
-// addSkeleton adds what an image needs besides its programs.
+// addSkeleton adds the files that an image needs besides its programs.
 func (r *Rootfs) addSkeleton(spec Spec) {
-	// The layout is usr-merged whatever the host's is, so that /lib64/ld-linux-x86-64.so.2, the path of the interpreter in every
+	// The layout is usr-merged regardless of the host's, so that /lib64/ld-linux-x86-64.so.2, the path of the interpreter in every
 	// program, and a library path such as /lib/x86_64-linux-gnu both lead to the one copy below /usr.
 	for _, dir := range mergedDirs {
 		r.addDir(Dir{Path: "/usr" + dir})
@@ -150,14 +126,14 @@ func (r *Rootfs) addSkeleton(spec Spec) {
 	}
 	r.addText("/etc/passwd", passwd)
 	r.addText("/etc/group", group)
-	// Without it glibc asks nis and others first, whose libraries are not in the image.
+	// Without it glibc tries nis and other services first, whose libraries are not in the image.
 	r.addText("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
 }
 
-// mergedDirs are the directories that a usr-merged system has as links into /usr.
+// mergedDirs are the directories that are links into /usr on a usr-merged system.
 var mergedDirs = []string{"/bin", "/lib", "/lib64", "/sbin"}
 
-// canonical returns the path below /usr for one that a usr-merged system links there.
+// canonical returns the path below /usr for a path that leads there on a usr-merged system.
 func canonical(name string) string {
 	name = path.Clean("/" + name)
 	for _, dir := range mergedDirs {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// confDepth bounds the includes of ld.so.conf, which may name each other.
+// confDepth bounds nested includes of ld.so.conf, which may include each other.
 const confDepth = 8
 
-// ldConfDirs returns the directories that ld.so.conf adds to the search for libraries, in its order. A host without the file (musl) has none.
+// ldConfDirs returns the library directories of ld.so.conf, in its order. A host without the file (musl) has none.
 func ldConfDirs(host string) []string {
 	return readLdConf(host, "/etc/ld.so.conf", confDepth)
 }
@@ -40,7 +40,7 @@ func readLdConf(host, name string, depth int) []string {
 	return dirs
 }
 
-// includeLdConf reads the files that an include line names; a relative pattern is meant from the directory of the file it stands in.
+// includeLdConf reads the files of an include line; a relative pattern is relative to the directory of the including file.
 func includeLdConf(host, from, pattern string, depth int) []string {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(path.Dir(from), pattern)

@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// finder looks files up by the path they have in the image.
+// finder looks files up by their path in the image.
 type finder struct {
 	roots    []string // tried in order; the last one is the host
-	path     []string // absolute directories of PATH, on the host only
-	confDirs []string // directories that the host's ld.so.conf names
+	path     []string // absolute directories of PATH, for the host only
+	confDirs []string // directories of the host's ld.so.conf
 	machine  elf.Machine
 }
 
-// file is an ELF file of the host and its place in the image.
+// file is an ELF file of the host.
 type file struct {
-	source     string // on this host, links followed
-	target     string // in the image
+	source     string // path on this host, links followed
+	target     string // path in the image
 	executable bool
 }
 
-// linkHops bounds a chain of symbolic links, as the kernel does.
+// linkHops bounds a chain of symbolic links, to the kernel's limit.
 const linkHops = 40
 
 var (
@@ -49,11 +49,11 @@ func newFinder(roots []string, host, pathEnv string) *finder {
 	return f
 }
 
-// program finds a program by name, or a busybox that has it. A root is searched for both before the next one: scripts/host-programs
-// puts a busybox there because it is a tenth of the host's wget with its libraries.
+// program finds a program by name, or a busybox that includes it. Each root is searched for both before the next one:
+// scripts/host-programs puts a busybox there, which has a tenth of the size of the host's wget with its libraries.
 func (f *finder) program(name string) (program, error) {
 	if name == "" || strings.ContainsRune(name, '/') {
-		return program{}, fmt.Errorf("finding %q on this host: a program is named without its directory", name)
+		return program{}, fmt.Errorf("finding %q on this host: use a program's name without a directory", name)
 	}
 	for i := range f.roots {
 		if found := f.candidates(i, name); len(found) > 0 {
@@ -66,11 +66,11 @@ func (f *finder) program(name string) (program, error) {
 	return program{}, &MissingError{Program: name, Package: packageOf(name), Searched: f.searched()}
 }
 
-// applet finds a busybox that has the program built in. A static one is preferred: it brings no libraries with it.
+// applet finds a busybox that includes the program. A static one is preferred, because it needs no libraries.
 func (f *finder) applet(root int, name string) (program, bool) {
 	var best program
 	for _, box := range f.candidates(root, "busybox") {
-		// busybox keeps the names of its applets as one list of NUL-terminated strings (applet_names of its applet_tables.h).
+		// busybox has the names of its applets as NUL-terminated strings (applet_names in its applet_tables.h).
 		content, err := os.ReadFile(box.file.source)
 		if err != nil || !bytes.Contains(content, []byte("\x00"+name+"\x00")) {
 			continue
@@ -88,8 +88,8 @@ func (f *finder) applet(root int, name string) (program, bool) {
 	return best, best.name != ""
 }
 
-// candidates returns every ELF program of that name in a root, in search order. Scripts and files of another architecture are passed
-// over, for the next directory may have the program itself.
+// candidates returns all ELF programs of that name in a root, in search order. Scripts and files of another architecture are skipped:
+// another directory may have the program itself.
 func (f *finder) candidates(index int, name string) []program {
 	root, dirs := f.roots[index], binDirs
 	if index == len(f.roots)-1 {
@@ -112,7 +112,7 @@ func (f *finder) candidates(index int, name string) []program {
 	return found
 }
 
-// imageBinDir keeps a program in its place where that is one that an image's PATH has.
+// imageBinDir returns the directory of a program in the image: its own if the image's PATH has it.
 func imageBinDir(dir string) string {
 	if slices.Contains(binDirs, dir) {
 		return canonical(dir)
@@ -128,7 +128,7 @@ func (f *finder) searched() []string {
 	return append(dirs, "/usr/local/sbin", "/usr/sbin", "/sbin")
 }
 
-// locate returns the file that an image path stands for, from the first root that has it.
+// locate returns the file for an image path, from the first root that has it.
 func (f *finder) locate(name string) (string, bool) {
 	for _, root := range f.roots {
 		if source, ok := f.follow(root, name); ok {
@@ -138,7 +138,7 @@ func (f *finder) locate(name string) (string, bool) {
 	return "", false
 }
 
-// follow resolves an image path in one root to a regular file. An absolute link of a root (as in /etc/alternatives) means a path in the
+// follow resolves an image path in one root to a regular file. An absolute link in a root (as in /etc/alternatives) is a path in the
 // image, so it is looked up in the root before the host.
 func (f *finder) follow(root, name string) (string, bool) {
 	for range linkHops {

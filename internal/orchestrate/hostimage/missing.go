@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// MissingError says that a program is neither on this host nor in one of the roots.
+// MissingError says that a program is neither on this host nor in any of the roots.
 type MissingError struct {
 	Program  string
-	Package  string   // the Debian package that has it
+	Package  string   // the Debian package that contains it
 	Searched []string // directories
 }
 

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// digestLength is enough of a digest, in hex digits, to tell the builds of one program apart in an image tag.
+// digestLength is the length of a digest in an image tag, in hex digits: enough to tell the builds of a program apart.
 const digestLength = 12
 
-// Version returns the upstream version of a program, for the image's tag: that of the Debian package which holds it, without epoch
-// and revision. Where no package does, it is the start of the SHA-256 of the program.
+// Version returns the upstream version of a program, for the image's tag: that of the Debian package that contains it, without epoch and
+// revision, or, if no package does, the beginning of the program's SHA-256.
 func (r *Rootfs) Version(name string) string {
 	p, ok := r.found[name]
 	if !ok {
@@ -27,10 +27,10 @@ func (r *Rootfs) Version(name string) string {
 	return fileDigest(p.file.source)
 }
 
-// packageVersion asks the package database below a root, as dpkg lays it out; scripts/host-programs writes the same files.
+// packageVersion reads the version from dpkg's database below a root; scripts/host-programs writes the same files.
 func packageVersion(root, program, installed string) string {
 	info := filepath.Join(root, "var/lib/dpkg/info")
-	// Most programs are in a package of their own name. Reading the lists of all packages costs tens of milliseconds.
+	// Most programs are in a package of the same name. Reading the lists of all packages takes tens of milliseconds.
 	var lists []string
 	for _, pkg := range slices.Compact([]string{packageOf(program), program}) {
 		named, _ := filepath.Glob(filepath.Join(info, pkg+"*.list"))
@@ -38,17 +38,17 @@ func packageVersion(root, program, installed string) string {
 	}
 	all, _ := filepath.Glob(filepath.Join(info, "*.list"))
 	for _, list := range append(lists, all...) {
-		if !listHolds(list, installed) {
+		if !listContains(list, installed) {
 			continue
 		}
 		pkg, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(list), ".list"), ":")
-		return upstream(statusVersion(filepath.Join(root, "var/lib/dpkg/status"), pkg))
+		return upstreamVersion(statusVersion(filepath.Join(root, "var/lib/dpkg/status"), pkg))
 	}
 	return ""
 }
 
-// listHolds tells whether a package's list of files has the program, under /usr or, from a package older than the merge, outside.
-func listHolds(list, installed string) bool {
+// listContains reports whether a package's list of files has the program, with or, in a package older than the usr merge, without /usr.
+func listContains(list, installed string) bool {
 	content, err := os.ReadFile(list)
 	if err != nil {
 		return false
@@ -66,7 +66,7 @@ func statusVersion(status, pkg string) string {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20) // a package's list of dependencies is one line
+	lines.Buffer(nil, 1<<20) // a package's dependencies are one line
 	inside := false
 	for lines.Scan() {
 		line := lines.Text()
@@ -82,8 +82,8 @@ func statusVersion(status, pkg string) string {
 	return ""
 }
 
-// upstream takes the upstream part of a Debian version, [epoch:]upstream[-revision], in the letters that an image tag may have.
-func upstream(version string) string {
+// upstreamVersion returns the upstream part of a Debian version, [epoch:]upstream[-revision], with characters valid in an image tag.
+func upstreamVersion(version string) string {
 	if _, rest, ok := strings.Cut(version, ":"); ok {
 		version = rest
 	}

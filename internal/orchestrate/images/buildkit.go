@@ -7,11 +7,11 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 )
 
-// What BuildKit does comes inside of the engine's progress stream as messages of its own: StatusResponse of
-// moby/buildkit, api/services/control/control.proto. Only what people are shown is read here.
+// buildkitTrace marks BuildKit's messages in the engine's progress stream: StatusResponse of moby/buildkit,
+// api/services/control/control.proto. Only the fields that are shown are read here.
 const buildkitTrace = "moby.buildkit.trace"
 
 const (
@@ -20,16 +20,16 @@ const (
 	logText                                    = 4       // in VertexLog
 )
 
-// trace reports the steps that begin, and keeps the lines that they print.
+// trace reports the steps that begin, and keeps their output.
 func (w *work) trace(aux *json.RawMessage) error {
 	var message []byte
 	if err := json.Unmarshal(*aux, &message); err != nil {
 		return err
 	}
-	return fieldsOf(message, func(field protowire.Number, part []byte) error {
+	return eachField(message, func(field protowire.Number, part []byte) error {
 		var name, text []byte
 		begins := false
-		err := fieldsOf(part, func(inner protowire.Number, value []byte) error {
+		err := eachField(part, func(inner protowire.Number, value []byte) error {
 			switch {
 			case field == responseVertex && inner == vertexName:
 				name = value
@@ -46,18 +46,18 @@ func (w *work) trace(aux *json.RawMessage) error {
 			w.printed(line)
 		}
 		if begins && len(name) > 0 && !strings.HasPrefix(string(name), "[internal]") {
-			w.send(orchestrate.EventProgress, string(name))
+			w.send(report.Progress, string(name))
 		}
 		return err
 	})
 }
 
-// fieldsOf calls f for each field of a protobuf message that is text, bytes or a message.
-func fieldsOf(message []byte, f func(field protowire.Number, value []byte) error) error {
+// eachField calls f for each field of a protobuf message that is a string, bytes or a message.
+func eachField(message []byte, f func(field protowire.Number, value []byte) error) error {
 	for len(message) > 0 {
 		field, kind, n := protowire.ConsumeTag(message)
 		if n < 0 {
-			return errors.New("reading BuildKit's progress: it is no protobuf message")
+			return errors.New("reading BuildKit's progress: not a protobuf message")
 		}
 		message = message[n:]
 		length := protowire.ConsumeFieldValue(field, kind, message)

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 )
 
 // What Docker Engine 28.5.2 sends while it builds: a step, its end, a line that it prints.
@@ -18,7 +18,7 @@ const (
 
 func TestBuildKitTrace(t *testing.T) {
 	var steps []string
-	w := &work{sink: func(e orchestrate.Event) { steps = append(steps, e.Detail) }}
+	w := &work{sink: func(e report.Event) { steps = append(steps, e.Detail) }}
 	for _, message := range []string{internalOne, stepBegins, stepEnds, stepPrints} {
 		aux := json.RawMessage(message)
 		if err := w.trace(&aux); err != nil {

@@ -6,19 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/build"
 	"github.com/moby/go-archive"
+	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// buildContext builds a service's own `build` section.
-func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, sink orchestrate.Sink) (Resolution, error) {
+// buildContext builds the image of a service's `build` section.
+func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, sink report.Sink) (Resolution, error) {
 	work := newWork(sink, "build image", res)
 	work.stall = runLimit
 	section := svc.Build
@@ -30,15 +33,52 @@ func buildContext(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	if err != nil {
 		return res, work.failed(fmt.Errorf("building image %q: %w", res.Ref, err))
 	}
-	tarred, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: append(ignored, "!"+dockerfile.name)})
+	excluded := slices.Concat(ignored, []string{"!" + dockerfile.name})
+	if err := checkReadable(section.Context, excluded); err != nil {
+		return res, work.failed(fmt.Errorf("reading build context %q: %w", section.Context, err))
+	}
+	tarred, err := archive.TarWithOptions(section.Context, &archive.TarOptions{ExcludePatterns: excluded})
 	if err != nil {
 		return res, work.failed(fmt.Errorf("reading build context %q: %w", section.Context, err))
 	}
-	content := dockerfile.join(tarred)
+	content := dockerfile.addTo(tarred)
 	defer content.Close()
 	return work.build(ctx, e, res, content, build.ImageBuildOptions{
 		Tags: append([]string{res.Ref}, section.Tags...), Dockerfile: dockerfile.name, BuildArgs: section.Args,
 		Labels: section.Labels, Target: section.Target, NoCache: section.NoCache, PullParent: section.Pull, Platform: svc.Platform,
+	})
+}
+
+// checkReadable returns an error if a file of a build context cannot be read: the archive would silently leave it out.
+func checkReadable(dir string, excluded []string) error {
+	matcher, err := patternmatcher.New(excluded)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, failed error) error {
+		relative, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if relative == "." {
+			return failed
+		}
+		skip, err := matcher.MatchesOrParentMatches(relative)
+		switch {
+		case err != nil:
+			return err
+		case skip && entry.IsDir() && !matcher.Exclusions():
+			return fs.SkipDir
+		case skip:
+			return nil
+		case failed != nil || !entry.Type().IsRegular():
+			return failed
+		}
+		f, err := os.Open(path)
+		if err == nil {
+			_ = f.Close()
+		}
+		return err
 	})
 }
 

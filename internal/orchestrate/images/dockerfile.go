@@ -18,20 +18,20 @@ import (
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// dockerfileLimit is the most bytes of a Dockerfile that is not in its build context: it is kept in memory.
+// dockerfileLimit is the largest size of a Dockerfile outside of its build context, in bytes: it is kept in memory.
 const dockerfileLimit = 16 << 20
 
-// dockerfile is where the engine finds the instructions of a build.
+// dockerfile is the Dockerfile of a build.
 type dockerfile struct {
 	name    string // in the context, with slashes
-	content []byte // nil where the context has it
+	content []byte // nil if it is part of the context
 }
 
-// findDockerfile reads a Dockerfile that is written in the Compose file or lies outside of the build context, as
-// `docker build -f` takes one too: it joins the context under a name of its own.
+// findDockerfile reads a Dockerfile that is inline in the Compose file or outside of the build context, as `docker build -f` allows: it
+// is added to the context under a unique name.
 func findDockerfile(ctx context.Context, section *types.BuildConfig) (dockerfile, error) {
 	if section.DockerfileInline != "" {
-		return foreign([]byte(section.DockerfileInline)), nil
+		return addedDockerfile([]byte(section.DockerfileInline)), nil
 	}
 	path := section.Dockerfile
 	if path == "" {
@@ -45,16 +45,16 @@ func findDockerfile(ctx context.Context, section *types.BuildConfig) (dockerfile
 		return dockerfile{name: filepath.ToSlash(inside)}, stack.CheckFile(path, math.MaxInt64)
 	}
 	content, err := stack.ReadFile(ctx, path, dockerfileLimit)
-	return foreign(content), err
+	return addedDockerfile(content), err
 }
 
-func foreign(content []byte) dockerfile {
+func addedDockerfile(content []byte) dockerfile {
 	sum := sha256.Sum256(content)
 	return dockerfile{name: ".dockerfile." + hex.EncodeToString(sum[:10]), content: content}
 }
 
-// join puts the Dockerfile into a context that does not have it, where COPY does not see it.
-func (d dockerfile) join(tarred io.ReadCloser) io.ReadCloser {
+// addTo adds the Dockerfile to a context that does not have it, and hides it from COPY.
+func (d dockerfile) addTo(tarred io.ReadCloser) io.ReadCloser {
 	if d.content == nil {
 		return tarred
 	}
@@ -69,7 +69,7 @@ func (d dockerfile) join(tarred io.ReadCloser) io.ReadCloser {
 			return file(header, d.content)
 		},
 		".dockerignore": func(_ string, header *tar.Header, old io.Reader) (*tar.Header, []byte, error) {
-			lines := []byte(".dockerignore") // where there was none, none gets into the image
+			lines := []byte(".dockerignore") // if there was none, the new one must not get into the image
 			if old != nil {
 				var err error
 				if lines, err = io.ReadAll(io.LimitReader(old, stack.IgnoreLimit)); err != nil {

@@ -13,24 +13,25 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/build"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/hostimage"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// hostRepository is what the names of images made from the host's programs begin with.
+// hostRepository is the prefix of the names of images made from the host's programs.
 const hostRepository = "stackctl-host/"
 
-// hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar. The variable with the version is called
-// like that of the official images, NGINX_VERSION for example.
+// hostDockerfile unpacks the root filesystem: unlike COPY, ADD keeps the owners in the tar. As in the official images, a variable such as
+// NGINX_VERSION has the version.
 const hostDockerfile = `FROM scratch
 ADD rootfs.tar /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENV %s_VERSION=%s
 `
 
-// makeFromHost makes the service's image from this host's programs, as its `x-stackctl.host` says.
-func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+// makeFromHost makes the service's image from this host's programs, as `x-stackctl.host` describes it.
+func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, o Options, sink report.Sink) (Resolution, error) {
 	host := stack.ServiceExtensionOf(svc).Host
 	if host == nil {
 		return res, fmt.Errorf("making an image for service %q from this host's programs: it has no x-stackctl.host", svc.Name)
@@ -53,11 +54,11 @@ func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 		return res, work.failed(err)
 	}
 	return work.build(ctx, e, res, content, build.ImageBuildOptions{
-		Tags: []string{res.Ref}, Labels: map[string]string{orchestrate.LabelHostFor: res.Wanted},
+		Tags: []string{res.Ref}, Labels: map[string]string{label.HostFor: res.Wanted},
 	})
 }
 
-// HostPrograms says whether the service's image can be made from this host's programs, without making it.
+// HostPrograms returns an error if the service's image cannot be made from this host's programs.
 func HostPrograms(svc types.ServiceConfig, o Options) error {
 	host := stack.ServiceExtensionOf(svc).Host
 	if host == nil {
@@ -99,7 +100,7 @@ func numericOwner(text string) (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// hostContext streams nothing: an image is some 20 MB, and its size must be known before it is put into the context.
+// hostContext keeps the context in memory: an image is about 20 MB, and a tar needs its size first.
 func hostContext(rootfs *hostimage.Rootfs, program, version string) (io.Reader, error) {
 	var inner bytes.Buffer
 	if _, err := rootfs.WriteTo(&inner); err != nil {

@@ -1,5 +1,5 @@
-// Package images gets the images that a stack runs from: those present are used, others are pulled, built, or made from
-// this host's own programs where no registry answers.
+// Package images gets the images of a stack's services: it uses those that are present, and pulls or builds the others, or makes them from
+// this host's own programs if no registry can be reached.
 package images
 
 import (
@@ -15,25 +15,26 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/errdefs"
+	dockertypes "github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
 
-	dockertypes "github.com/docker/docker/api/types"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
+	"stackctl.dev/stackctl/internal/orchestrate/planner"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// Reader is what looking for images needs of an engine.
+// Reader is the part of an engine that finds images.
 type Reader interface {
 	ImageInspect(ctx context.Context, id string, options ...client.ImageInspectOption) (image.InspectResponse, error)
 	ImageList(ctx context.Context, options image.ListOptions) ([]image.Summary, error)
 }
 
-// Engine is what getting images needs of an engine.
+// Engine is the part of an engine that gets images.
 type Engine interface {
 	Reader
 	ImagePull(ctx context.Context, ref string, options image.PullOptions) (io.ReadCloser, error)
@@ -48,7 +49,7 @@ type Origin string
 // The origins of images.
 const (
 	OriginSelf     Origin = "self"     // stackctl itself
-	OriginBuild    Origin = "build"    // a build context of the user's
+	OriginBuild    Origin = "build"    // a build context of the user
 	OriginRegistry Origin = "registry" // pulled, now or earlier
 	OriginHost     Origin = "host"     // this host's programs
 )
@@ -56,57 +57,55 @@ const (
 // Resolution is the image that a service will run from.
 type Resolution struct {
 	Service string
-	Wanted  string // as the Compose file has it
-	Ref     string // as the engine is to be asked for it
+	Wanted  string // in the Compose file
+	Ref     string // for the engine
 	ID      string // config ID; "" while the engine does not have it
 	Size    int64  // bytes
 	Origin  Origin
-	Volumes []string // where it declares volumes
-	// Variables are those that it sets, KEY=value.
+	Volumes []string // paths of the volumes it declares
+	// Variables are those it sets, KEY=value.
 	Variables []string
 
-	tagged time.Time // when the engine got it last
+	tagged time.Time // when the engine last got it
 }
 
-// is completes a resolution by what the engine says of its image.
-func (r *Resolution) is(info image.InspectResponse) {
+// fill fills in what the engine says about the image.
+func (r *Resolution) fill(info image.InspectResponse) {
 	r.ID, r.Size, r.tagged = info.ID, info.Size, info.Metadata.LastTagTime
 	if info.Config != nil {
 		r.Volumes, r.Variables = slices.Sorted(maps.Keys(info.Config.Volumes)), info.Config.Env
 	}
 }
 
-// Options say how images are got.
+// Options say how to get images.
 type Options struct {
-	Rebuild bool   // build even what is present
+	Rebuild bool   // build images even if they are present
 	Pull    string // missing, always, never or PullAsked; "" is missing
 	Source  string // auto, registry or host; "" is auto
-	// HostRoots are folders of unpacked packages that are searched for programs before the host itself.
+	// HostRoots are folders of unpacked packages, which are searched for programs before the host itself.
 	HostRoots []string
-	// Binary is the stackctl to put into the web image; "" is the running one.
+	// Binary is the stackctl for the web image; "" is the running one.
 	Binary string
-	// BinaryDigest returns DigestBinary of it; set it to have that computed ahead of time.
+	// BinaryDigest returns DigestBinary(Binary); the caller may compute it ahead of time.
 	BinaryDigest func() (string, error)
 }
 
-// Find looks for the images of all services without getting any.
+// Find returns the images of all services, without getting missing ones.
 func Find(ctx context.Context, r Reader, s *stack.Stack, o Options) ([]Resolution, error) {
 	names := s.Project.ServiceNames()
 	found := make([]Resolution, len(names))
-	return found, orchestrate.Within(ctx, func(ctx context.Context) error {
-		group, ctx := errgroup.WithContext(ctx)
-		for i, name := range names {
-			group.Go(func() error {
-				var err error
-				found[i], err = find(ctx, r, s, s.Project.Services[name], o)
-				return err
-			})
-		}
-		return group.Wait()
-	})
+	group, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		group.Go(func() error {
+			var err error
+			found[i], err = find(ctx, r, s, s.Project.Services[name], o)
+			return err
+		})
+	}
+	return found, group.Wait()
 }
 
-// Wanted is the image that a service's Compose file names or implies.
+// Wanted returns the image that the Compose file names for a service, or the default name.
 func Wanted(s *stack.Stack, svc types.ServiceConfig) string {
 	if svc.Image == "" && svc.Build != nil {
 		return s.Project.Name + "-" + svc.Name
@@ -130,7 +129,7 @@ func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig
 	info, err := r.ImageInspect(ctx, res.Ref)
 	switch {
 	case err == nil && (o.Source != "host" || res.Origin != OriginRegistry):
-		res.is(info)
+		res.fill(info)
 		return res, nil
 	case err != nil && !errdefs.IsNotFound(err):
 		return res, fmt.Errorf("inspecting image %q: %w", res.Ref, err)
@@ -140,14 +139,14 @@ func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig
 	return findHostMade(ctx, r, res)
 }
 
-// findHostMade looks for an image made earlier from the host's programs in place of the wanted one.
+// findHostMade looks for an image that was made earlier from the host's programs instead of the wanted one.
 func findHostMade(ctx context.Context, r Reader, res Resolution) (Resolution, error) {
-	list, err := r.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", orchestrate.LabelHostFor+"="+res.Wanted))})
+	list, err := r.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label.HostFor+"="+res.Wanted))})
 	if err != nil {
 		return res, fmt.Errorf("listing images: %w", err)
 	}
 	newest := int64(-1)
-	for _, s := range list { // an image that somebody has built on such a one has its label too
+	for _, s := range list { // an image that was built from such an image has the label too
 		i := slices.IndexFunc(s.RepoTags, func(tag string) bool { return strings.HasPrefix(tag, hostRepository) })
 		if i >= 0 && s.Created > newest {
 			res.Ref, res.ID, res.Origin, newest = s.RepoTags[i], s.ID, OriginHost, s.Created
@@ -160,17 +159,17 @@ func findHostMade(ctx context.Context, r Reader, res Resolution) (Resolution, er
 	if err != nil {
 		return res, fmt.Errorf("inspecting image %q: %w", res.Ref, err)
 	}
-	res.is(info)
+	res.fill(info)
 	return res, nil
 }
 
-// Ensure gets every image that is missing, side by side.
-func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orchestrate.Sink) ([]Resolution, error) {
+// Ensure gets all missing images in parallel.
+func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink report.Sink) ([]Resolution, error) {
 	found, err := Find(ctx, e, s, o)
 	if err != nil {
 		return nil, err
 	}
-	// Services that share an image share the work, and the one that wants most of it says what.
+	// Services that share an image share the work, and the greatest of their tasks counts.
 	first, tasks := map[string]int{}, map[string]task{}
 	for i, res := range found {
 		wanted, err := taskOf(s.Project.Services[res.Service], res, o)
@@ -201,10 +200,10 @@ func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink orche
 	return found, errors.Join(errs...)
 }
 
-// key is the same for services whose image is the same piece of work.
+// key is the same for services that share an image.
 func (r Resolution) key() string { return string(r.Origin) + " " + r.Ref }
 
-func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wanted task, o Options, sink orchestrate.Sink) (Resolution, error) {
+func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wanted task, o Options, sink report.Sink) (Resolution, error) {
 	svc := builder(s, s.Project.Services[res.Service])
 	present := res.ID != "" && wanted != taskRenew
 	switch {
@@ -218,8 +217,8 @@ func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wante
 	return ensureForeign(ctx, e, svc, res, wanted, o, sink)
 }
 
-// ensureForeign gets an image that somebody else makes: from a registry, or in its place from the host's programs.
-func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, wanted task, o Options, sink orchestrate.Sink) (Resolution, error) {
+// ensureForeign gets an image that is not built here: from a registry, or else from the host's programs.
+func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, wanted task, o Options, sink report.Sink) (Resolution, error) {
 	if o.Source == "host" {
 		if res.ID != "" && !o.Rebuild {
 			return res, nil
@@ -230,7 +229,7 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 	case res.ID != "" && wanted != taskRenew:
 		return res, nil
 	case wanted == taskRefuse && o.Pull == PullAsked:
-		return res, nil // `pull` leaves alone what is not to be pulled
+		return res, nil // `pull` skips images that must not be pulled
 	case wanted == taskRefuse:
 		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: fmt.Errorf("it is not present and the pull policy is %s", cmp.Or(svc.PullPolicy, o.Pull))}
 	}
@@ -241,7 +240,7 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 	case ctx.Err() != nil:
 		return res, ctx.Err()
 	case res.ID != "":
-		warn(sink, res, fmt.Sprintf("using the one that is present, since pulling failed: %v", pullErr))
+		warn(sink, res, fmt.Sprintf("using the image that is present, because pulling failed: %v", pullErr))
 		return res, nil
 	case o.Source == "registry" || stack.ServiceExtensionOf(svc).Host == nil:
 		return res, &NotFoundError{Service: res.Service, Ref: res.Wanted, Err: pullErr}
@@ -254,29 +253,29 @@ func ensureForeign(ctx context.Context, e Engine, svc types.ServiceConfig, res R
 	return made, nil
 }
 
-func warn(sink orchestrate.Sink, res Resolution, text string) {
+func warn(sink report.Sink, res Resolution, text string) {
 	if sink != nil {
-		sink(orchestrate.Event{Kind: orchestrate.EventWarning, Verb: "pull image", Object: res.Wanted, Service: res.Service, Detail: text})
+		sink(report.Event{Kind: report.Warning, Verb: "pull image", Object: res.Wanted, Service: res.Service, Detail: text})
 	}
 }
 
-// NotFoundError says that a service's image is not to be had.
+// NotFoundError says that a service's image cannot be got.
 type NotFoundError struct {
 	Service, Ref string
 	Err          error
 }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("getting image %q for service %q: %v; check the name and the network, bring it with `stackctl images load`, or run scripts/host-programs and use --images host", e.Ref, e.Service, e.Err)
+	return fmt.Sprintf("getting image %q for service %q: %v; check the name and the network, load it with `stackctl images load`, or run scripts/host-programs and use --images host", e.Ref, e.Service, e.Err)
 }
 
 func (e *NotFoundError) Unwrap() error { return e.Err }
 
-// ByService turns resolutions into what a plan needs.
-func ByService(found []Resolution) map[string]orchestrate.Image {
-	byService := make(map[string]orchestrate.Image, len(found))
+// ByService returns the images by service, for a plan.
+func ByService(found []Resolution) map[string]planner.Image {
+	byService := make(map[string]planner.Image, len(found))
 	for _, res := range found {
-		byService[res.Service] = orchestrate.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes, Variables: res.Variables}
+		byService[res.Service] = planner.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes, Variables: res.Variables}
 	}
 	return byService
 }

@@ -2,14 +2,10 @@ package images
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
-	"strings"
 
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
-	"github.com/docker/docker/pkg/jsonmessage"
 )
 
 // Loader loads an archive of images.
@@ -17,25 +13,16 @@ type Loader interface {
 	ImageLoad(ctx context.Context, archive io.Reader, options ...client.ImageLoadOption) (image.LoadResponse, error)
 }
 
-// Load brings the images of an archive into the engine and reports each by a line.
+// Load loads the images of an archive into the engine and reports the engine's output line by line.
 func Load(ctx context.Context, l Loader, archive io.Reader, report func(string)) error {
-	response, err := l.ImageLoad(ctx, archive)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	decoder := json.NewDecoder(response.Body)
-	for {
-		var message jsonmessage.JSONMessage
-		switch err := decoder.Decode(&message); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case message.Error != nil:
-			return message.Error
-		case message.Stream != "":
-			report(strings.TrimSpace(message.Stream))
-		}
-	}
+	work := newWork(nil, "load images", Resolution{})
+	work.printLine = report
+	return work.load(ctx, l, archive)
+}
+
+func (w *work) load(ctx context.Context, l Loader, archive io.Reader) error {
+	return w.follow(ctx, func(ctx context.Context, progressed func()) (io.ReadCloser, error) {
+		response, err := l.ImageLoad(ctx, w.upload(archive, progressed))
+		return response.Body, err
+	})
 }

@@ -10,20 +10,20 @@ import (
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// PullAsked is the Pull option of `stackctl pull`: what has no policy of its own is pulled, and what has one is pulled where the
-// policy allows it, whether its time has come or not.
+// PullAsked is the Pull option of `stackctl pull`: images without a pull policy are pulled, and those with one are pulled if the policy
+// allows it, even if it says that they are recent enough.
 const PullAsked = "asked"
 
-// task is what is to be done for an image; a later one wins where several services share the image.
+// task is what to do for an image; if several services share the image, the greatest one counts.
 type task int
 
 const (
-	taskRefuse task = iota // have it, or fail
+	taskRefuse task = iota // fail if it is missing
 	taskGet                // get it if it is missing
 	taskRenew              // get it again
 )
 
-// taskOf reads a service's pull policy, and the flag, which wins.
+// taskOf returns the task for a service's pull policy and the flag, which wins.
 func taskOf(svc types.ServiceConfig, res Resolution, o Options) (task, error) {
 	policy, age, err := svc.GetPullPolicy()
 	if err != nil {
@@ -49,7 +49,7 @@ func taskOf(svc types.ServiceConfig, res Resolution, o Options) (task, error) {
 	return taskGet, nil
 }
 
-// isLatest reports whether the image is one that is expected to change: its tag is latest, or it has none.
+// isLatest reports whether the image is expected to change: its tag is latest, or it has none.
 func isLatest(ref string) bool {
 	named, err := reference.ParseDockerRef(ref)
 	if err != nil {
@@ -59,8 +59,7 @@ func isLatest(ref string) bool {
 	return ok && tagged.Tag() == "latest"
 }
 
-// builder is the service that says how an image is built: the service itself, or another one of the stack that builds the image
-// which this one names.
+// builder returns the service that says how svc's image is built: svc itself, or another service that builds the image svc names.
 func builder(s *stack.Stack, svc types.ServiceConfig) types.ServiceConfig {
 	if svc.Build != nil || svc.Image == "" {
 		return svc

@@ -116,14 +116,18 @@ func load(t *testing.T, compose string, files map[string]string) *stack.Stack {
 			t.Fatal(err)
 		}
 	}
-	s, err := stack.Load(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "project", "compose.yaml")}, WorkingDir: filepath.Join(dir, "project")})
+	read, err := stack.Read(t.Context(), stack.Options{Files: []string{filepath.Join(dir, "project", "compose.yaml")}, WorkingDir: filepath.Join(dir, "project")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := read.Select(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// Every pull policy does what the Compose specification says, whatever service has it.
+// Every pull policy does what the Compose specification says, for any kind of service.
 func TestPullPolicies(t *testing.T) {
 	hour := time.Hour
 	tests := []struct {

@@ -22,15 +22,15 @@ import (
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/hostimage"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
-// The web image holds stackctl itself, and its shared libraries where it needs some, so that its name can be its content: the same
-// binary gives the same name, and a second `up` need not build to know that nothing changed.
+// The web image contains stackctl itself, and its shared libraries if it needs some. Its tag identifies the binary, so that a second `up`
+// knows without a build that nothing has changed.
 
-// selfRef is the image name for the binary: the service's image name, tagged with the start of its digest.
+// selfRef returns the image name for the binary: the service's image name, tagged with the beginning of the binary's digest.
 func selfRef(name string, o Options) (string, error) {
 	digest := o.BinaryDigest
 	if digest == nil {
@@ -43,7 +43,7 @@ func selfRef(name string, o Options) (string, error) {
 	return repository(name) + ":" + sum[:12], nil
 }
 
-// repository is an image's name without its tag.
+// repository returns an image's name without its tag.
 func repository(name string) string {
 	if i := strings.LastIndex(name, ":"); i > strings.LastIndex(name, "/") {
 		return name[:i]
@@ -52,7 +52,7 @@ func repository(name string) string {
 }
 
 // DigestBinary identifies the stackctl at path; "" is the running one. The digest is the SHA-256, in hex, of Go's build ID, which
-// the linker makes of all that it puts in; of the whole file where there is none, which takes a tenth of a second for 40 MB.
+// depends on everything that the linker writes, or of the whole file if it has none, which takes 0.1 s for 40 MB.
 func DigestBinary(path string) (string, error) {
 	path, err := selfPath(path)
 	if err != nil {
@@ -72,7 +72,7 @@ func DigestBinary(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// buildID reads Go's build ID out of the note that the linker writes into an ELF file (cmd/internal/buildid); nil where there is none.
+// buildID returns Go's build ID from the note that the linker writes into an ELF file (cmd/internal/buildid), or nil.
 func buildID(r io.ReaderAt) []byte {
 	file, err := elf.NewFile(r)
 	if err != nil {
@@ -101,14 +101,17 @@ func selfPath(path string) (string, error) {
 	return path, nil
 }
 
-// buildSelf builds the image of the Dockerfile and the binary, through the Engine API.
-func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink orchestrate.Sink) (Resolution, error) {
+// buildSelf builds the image from the Dockerfile and the binary, through the Engine API.
+func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o Options, sink report.Sink) (Resolution, error) {
 	work := newWork(sink, "build image", res)
 	version, err := e.ServerVersion(ctx)
 	if err != nil {
-		return res, work.failed(fmt.Errorf("asking the engine's architecture: %w", err))
+		return res, work.failed(fmt.Errorf("reading the engine's architecture: %w", err))
 	}
 	rootfs, err := rootfsFor(ctx, version.Os, version.Arch, o)
+	if err == nil {
+		rootfs, err = withCertsFolder(rootfs)
+	}
 	if err != nil {
 		return res, work.failed(err)
 	}
@@ -123,20 +126,16 @@ func buildSelf(ctx context.Context, e Engine, s *stack.Stack, res Resolution, o 
 	name := repository(res.Ref)
 	built, err := work.build(ctx, e, res, content, build.ImageBuildOptions{Tags: []string{res.Ref, name + ":latest"}})
 	if err == nil {
-		prune(ctx, e, name)
+		prune(ctx, e, res.Ref)
 	}
 	return built, err
 }
 
-// build runs one build and says what came of it.
+// build runs a build and reports it as events.
 func (w *work) build(ctx context.Context, e Engine, res Resolution, content io.Reader, options build.ImageBuildOptions) (Resolution, error) {
 	options.Remove, options.ForceRemove = true, true
-	err := w.follow(ctx, func(ctx context.Context, alive func()) (io.ReadCloser, error) {
-		moved := func(n int) {
-			w.bytes.Add(int64(n))
-			alive()
-		}
-		response, err := e.ImageBuild(ctx, upload{content, moved}, options)
+	err := w.follow(ctx, func(ctx context.Context, progressed func()) (io.ReadCloser, error) {
+		response, err := e.ImageBuild(ctx, w.upload(content, progressed), options)
 		return response.Body, err
 	})
 	if err != nil {
@@ -146,12 +145,12 @@ func (w *work) build(ctx context.Context, e Engine, res Resolution, content io.R
 	if err != nil {
 		return res, w.failed(fmt.Errorf("inspecting image %q: %w", res.Ref, err))
 	}
-	res.is(info)
-	w.done("")
+	res.fill(info)
+	w.done()
 	return res, nil
 }
 
-// tarOf makes a tar that depends on nothing but the contents: no times, no owners.
+// tarOf returns a tar that depends only on the contents: without times and owners.
 func tarOf(files map[string][]byte, order ...string) (*bytes.Buffer, error) {
 	var archive bytes.Buffer
 	tw := tar.NewWriter(&archive)
@@ -167,8 +166,8 @@ func tarOf(files map[string][]byte, order ...string) (*bytes.Buffer, error) {
 	return &archive, tw.Close()
 }
 
-// rootfsFor makes a root filesystem, as a tar, of a stackctl that runs on the engine's platform: the running one; one that a release ships beside it, as
-// stackctl-<os>-<architecture>; or one built from the source in the current folder.
+// rootfsFor returns a root filesystem, as a tar, with a stackctl for the engine's platform: the running one, or one beside it called
+// stackctl-<os>-<architecture>, as in a release, or one built from the source in the current folder.
 func rootfsFor(ctx context.Context, engineOS, engineArch string, o Options) (*bytes.Buffer, error) {
 	path, err := selfPath(o.Binary)
 	if err != nil {
@@ -204,8 +203,8 @@ func buildRootfs(ctx context.Context, engineOS, engineArch string) (*bytes.Buffe
 	return rootfsOf(out)
 }
 
-// rootfsOf puts a binary into a root filesystem, with its shared libraries where it was built with cgo, as `go build` and `go install`
-// do where there is a C compiler.
+// rootfsOf returns a root filesystem with a binary, and its shared libraries if it was built with cgo, as `go build` and `go install`
+// do if there is a C compiler.
 func rootfsOf(path string) (*bytes.Buffer, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -227,11 +226,28 @@ func rootfsOf(path string) (*bytes.Buffer, error) {
 	return &tarred, err
 }
 
-// keptImages is how many builds of the web image stay: the newest, and some to go back to.
+// withCertsFolder adds the folder on which the certs tier has its volume. The engine gives a new volume the owner and mode of the folder
+// in the image: the tier's user, and the group of nginx, which reads there.
+func withCertsFolder(rootfs *bytes.Buffer) (*bytes.Buffer, error) {
+	var archive bytes.Buffer
+	tw := tar.NewWriter(&archive)
+	if err := tw.WriteHeader(&tar.Header{Name: "certs/", Typeflag: tar.TypeDir, Mode: 0o750, Uid: 65532, Gid: 101}); err != nil {
+		return nil, err
+	}
+	if err := tw.Flush(); err != nil {
+		return nil, err
+	}
+	_, err := archive.Write(rootfs.Bytes())
+	return &archive, err
+}
+
+// keptImages is how many builds of the web image are kept: the newest, and some for rollbacks.
 const keptImages = 5
 
-// prune removes older builds of an image. The engine refuses to remove one that a container uses, and that is right.
-func prune(ctx context.Context, e Engine, name string) {
+// prune removes the oldest builds, but not ref, which may be old itself if it came from the cache, and not other names that the user gave
+// a build. The engine refuses to remove an image that a container uses.
+func prune(ctx context.Context, e Engine, ref string) {
+	name := repository(ref)
 	list, err := e.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", name))})
 	if err != nil {
 		return
@@ -239,6 +255,9 @@ func prune(ctx context.Context, e Engine, name string) {
 	slices.SortFunc(list, func(a, b image.Summary) int { return cmp.Compare(b.Created, a.Created) })
 	for _, old := range list[min(keptImages, len(list)):] {
 		for _, tag := range old.RepoTags {
+			if repository(tag) != name || tag == ref {
+				continue
+			}
 			_, _ = e.ImageRemove(ctx, tag, image.RemoveOptions{})
 		}
 	}

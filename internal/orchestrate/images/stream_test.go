@@ -14,7 +14,7 @@ import (
 // The engine may be silent for longer the more it has got: it unpacks, hashes and stores that.
 func TestPatienceFollowsTheSize(t *testing.T) {
 	w := newWork(nil, "build image", Resolution{Ref: "a"})
-	if got := w.patience(); got != stallLimit {
+	if got := w.silenceLimit(); got != stallLimit {
 		t.Errorf("of nothing: got %s, want %s", got, stallLimit)
 	}
 	const size = 98 << 20
@@ -22,7 +22,7 @@ func TestPatienceFollowsTheSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.patience(), stallLimit+98*time.Second; got < want || got > want+time.Second {
+	if got, want := w.silenceLimit(), stallLimit+98*time.Second; got < want || got > want+time.Second {
 		t.Errorf("of %d MiB: got %s, want %s", size>>20, got, want)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
 )
 
@@ -96,12 +96,17 @@ func (r *realEngine) importTalker() {
 // run starts a talker as replica n of a service and returns its container's ID.
 func (r *realEngine) run(service string, n int, tty bool, args ...string) string {
 	r.t.Helper()
+	return r.runLogged(container.LogConfig{Type: "json-file"}, service, n, tty, args...)
+}
+
+func (r *realEngine) runLogged(log container.LogConfig, service string, n int, tty bool, args ...string) string {
+	r.t.Helper()
 	created, err := r.ContainerCreate(r.ctx, &container.Config{
 		Image: r.image, Cmd: append([]string{"/talker"}, args...), Tty: tty,
 		Labels: map[string]string{
-			orchestrate.LabelProject: r.project, orchestrate.LabelService: service, orchestrate.LabelContainerNumber: strconv.Itoa(n), orchestrate.LabelOneOff: "False",
+			label.Project: r.project, label.Service: service, label.ContainerNumber: strconv.Itoa(n), label.OneOff: "False",
 		},
-	}, &container.HostConfig{NetworkMode: "none", LogConfig: container.LogConfig{Type: "json-file"}}, nil, nil, fmt.Sprintf("%s-%s-%d", r.project, service, n))
+	}, &container.HostConfig{NetworkMode: "none", LogConfig: log}, nil, nil, fmt.Sprintf("%s-%s-%d", r.project, service, n))
 	if err != nil {
 		r.t.Fatal(err)
 	}

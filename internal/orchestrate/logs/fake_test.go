@@ -37,14 +37,16 @@ type fakeEngine struct {
 var _ logs.Source = (*fakeEngine)(nil)
 
 type fakeContainer struct {
-	id, name   string
-	labels     map[string]string
-	running    bool
-	tty        bool
-	messages   []message
-	cuts       int   // streams to be cut
-	cutAfter   int   // messages
-	unreadable error // for ContainerLogs
+	id, name    string
+	labels      map[string]string
+	running     bool
+	tty         bool
+	messages    []message
+	cuts        int   // streams to be cut
+	cutAfter    int   // messages
+	unreadable  error // for ContainerLogs
+	abrupt      bool  // a stream that follows ends with the container, whatever it has left
+	replayAfter int   // messages after which a stream that follows begins again once
 }
 
 type message struct {
@@ -249,6 +251,12 @@ func (s *fakeStream) wait() (message, bool) {
 	s.e.mu.Lock()
 	defer s.e.mu.Unlock()
 	for {
+		if s.follow && s.c.abrupt && !s.c.running {
+			return message{}, false
+		}
+		if s.follow && s.c.replayAfter > 0 && s.next == s.c.replayAfter {
+			s.c.replayAfter, s.next = 0, 0
+		}
 		for s.next < len(s.c.messages) {
 			m := s.c.messages[s.next]
 			s.next++

@@ -2,15 +2,9 @@ package logs
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // found is a container whose log is wanted.
@@ -22,39 +16,20 @@ type found struct {
 
 // find lists the project's containers, also the stopped ones: they have history.
 func (s *session) find(ctx context.Context) ([]found, error) {
-	list, err := s.src.ContainerList(ctx, container.ListOptions{
-		All:     true,
-		Filters: filters.NewArgs(filters.Arg("label", orchestrate.LabelProject+"="+s.opts.Project)),
-	})
+	list, err := observe.Containers(ctx, s.src, s.opts.Project)
 	if err != nil {
-		return nil, fmt.Errorf("listing containers of project %q: %w", s.opts.Project, err)
+		return nil, err
 	}
-	wanted := make([]found, 0, len(list))
+	var wanted []found
 	for _, c := range list {
-		if f, ok := s.wanted(c.ID, ownName(c), c.Labels); ok {
-			f.running = c.State == container.StateRunning
-			wanted = append(wanted, f)
+		if s.wanted(c.Service, c.OneOff) {
+			wanted = append(wanted, found{id: c.ID, name: c.Name, service: c.Service, replica: c.Number, running: c.State == "running"})
 		}
 	}
 	return wanted, nil
 }
 
-// wanted decides by the labels. Those of a container's events are the same.
-func (s *session) wanted(id, name string, labels map[string]string) (found, bool) {
-	service := labels[orchestrate.LabelService]
-	if labels[orchestrate.LabelOneOff] == "True" || (len(s.opts.Services) > 0 && !slices.Contains(s.opts.Services, service)) {
-		return found{}, false
-	}
-	replica, _ := strconv.Atoi(labels[orchestrate.LabelContainerNumber])
-	return found{id: id, name: name, service: service, replica: replica}, true
-}
-
-// ownName tells a container's name from the names that others linked to it have for it, such as /web/redis.
-func ownName(c container.Summary) string {
-	for _, n := range c.Names {
-		if name := strings.TrimPrefix(n, "/"); !strings.Contains(name, "/") {
-			return name
-		}
-	}
-	return c.ID[:min(len(c.ID), 12)]
+// wanted reports whether the log of a service's container is to be read.
+func (s *session) wanted(service string, oneOff bool) bool {
+	return !oneOff && (len(s.opts.Services) == 0 || slices.Contains(s.opts.Services, service))
 }

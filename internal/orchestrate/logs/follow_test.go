@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +201,58 @@ func TestFollow(t *testing.T) {
 		e.out(web, at(3), "no newline")
 		e.stop(web)
 		f.want("no newline")
+	})
+	bubble(t, "engine that ends the log with the container", func(t *testing.T, e *fakeEngine) {
+		web := e.create("web", 1)
+		web.abrupt = true
+		e.start(web)
+		f := follow(t, e, logs.Options{Tail: -1})
+		defer f.end()
+		e.out(web, at(1), "a\n")
+		f.want("a")
+		e.change(func() {
+			web.messages = append(web.messages, message{at(2), 1, "last\n"}, message{at(3), 2, "words\n"})
+			web.running = false
+		})
+		f.want("last words")
+		e.out(web, at(4), "again\n")
+		e.start(web)
+		f.want("again")
+	})
+	bubble(t, "rotated file that comes again", func(t *testing.T, e *fakeEngine) {
+		web := e.create("web", 1)
+		web.replayAfter = 2000
+		e.start(web)
+		f := follow(t, e, logs.Options{Tail: -1})
+		defer f.end()
+		var want []string
+		for i := range 3000 {
+			want = append(want, strconv.Itoa(i))
+			e.out(web, at(i), want[i]+"\n")
+		}
+		f.want(strings.Join(want, " "))
+		e.out(web, at(3000), "on\n")
+		f.want("on")
+	})
+	bubble(t, "clock set back", func(t *testing.T, e *fakeEngine) {
+		web := e.create("web", 1)
+		e.start(web)
+		f := follow(t, e, logs.Options{Tail: -1})
+		defer f.end()
+		var old, set []string
+		for i := range 600 {
+			old = append(old, strconv.Itoa(i))
+			e.out(web, at(i), old[i]+"\n")
+		}
+		f.want(strings.Join(old, " "))
+		for i := range 600 {
+			set = append(set, "back"+strconv.Itoa(i))
+			e.out(web, at(i-3_600_000), set[i]+"\n")
+			if i == 0 {
+				f.settle(time.Second) // it is alone when it is looked at
+			}
+		}
+		f.want(strings.Join(set, " "))
 	})
 	bubble(t, "emit fails", func(t *testing.T, e *fakeEngine) {
 		web := e.create("web", 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
 )
 
@@ -25,7 +26,7 @@ func (s oneLog) ContainerLogs(context.Context, string, container.LogsOptions) (i
 }
 
 func (s oneLog) ContainerList(context.Context, container.ListOptions) ([]container.Summary, error) {
-	return []container.Summary{{ID: "0123456789abcdef"}}, nil
+	return []container.Summary{{ID: "0123456789abcdef", Labels: map[string]string{label.Project: "p"}}}, nil
 }
 
 func (s oneLog) ContainerInspect(context.Context, string) (container.InspectResponse, error) {

@@ -15,12 +15,10 @@ const (
 // joiner puts the pieces of lines together. The engine splits a line after every 16 KiB; a piece without a newline goes on with the next
 // piece of the same stream, while those of the other stream come between.
 type joiner struct {
-	emit  func(Line) error
-	idle  func() error // the next read may wait: what was emitted must not
-	open  [streamCount]partial
-	last  time.Time // for pieces without a stamp
-	stamp stampReader
-	texts slab
+	emit func(Line) error
+	idle func() error // the next read may wait: what was emitted must not
+	open [streamCount]partial
+	last time.Time // for pieces without a stamp
 }
 
 type partial struct {
@@ -32,14 +30,14 @@ type partial struct {
 
 // add takes a piece as the engine sends it: time stamp, space, text. cut means that the piece's end is missing because it is too long.
 func (j *joiner) add(stream byte, piece []byte, cut bool) error {
-	at, text := j.stamp.split(piece)
+	at, text := splitStamp(piece)
 	if at.IsZero() {
 		at = j.last
 	}
 	j.last = at
 	if n := len(text); n > 0 && n <= maxLine && !cut && !j.open[stream].used && bytes.IndexByte(text, '\n') == n-1 {
 		// As most are: one whole line.
-		return j.emit(Line{Time: at, Stderr: stream == stderr, Text: j.texts.keep(bytes.TrimSuffix(text[:n-1], []byte{'\r'}))})
+		return j.emit(Line{Time: at, Stderr: stream == stderr, Text: bytes.Clone(bytes.TrimSuffix(text[:n-1], []byte{'\r'}))})
 	}
 	for {
 		line, rest, ended := bytes.Cut(text, []byte{'\n'})
@@ -72,7 +70,7 @@ func (p *partial) add(at time.Time, text []byte) {
 // end emits the line that is open on a stream.
 func (j *joiner) end(stream byte) error {
 	p := &j.open[stream]
-	text := j.texts.keep(bytes.TrimSuffix(p.text, []byte{'\r'}))
+	text := bytes.Clone(bytes.TrimSuffix(p.text, []byte{'\r'}))
 	line := Line{Time: p.at, Stderr: stream == stderr, Text: text, Truncated: p.truncated}
 	if cap(p.text) > bodySize {
 		p.text = nil

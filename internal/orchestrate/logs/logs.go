@@ -2,7 +2,19 @@
 //
 // The engine keeps one log for each container and stamps every line with its own clock. Here the logs are merged by those stamps, never by when
 // they arrive, so history is in exact order. Lines that are followed live wait a tenth of a second for a line of another
-// container that is older and comes late.
+// container that is older and comes late. The way of a line:
+//
+//	engine: a log of one container            a list and the events say which there are: find.go, watch.go
+//	   │ history first, then what comes
+//	pacer: in a flood, larger pieces           only of what is followed
+//	   │ frames, or a terminal's bytes
+//	joiner: pieces become stamped lines        the engine splits lines after 16 KiB
+//	   │
+//	memory: lines that were read are dropped   reading begins again after a restart, a lost connection, a rotation
+//	behind: too late for Options.Newest?       then reading begins again at the end of the log
+//	   │
+//	queue of the container ──┐                 full: reading waits, and so does the engine
+//	merger: the oldest line of all queues ──> emit
 package logs
 
 import (
@@ -13,8 +25,9 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
 	timetypes "github.com/docker/docker/api/types/time"
+
+	"stackctl.dev/stackctl/internal/orchestrate/events"
 )
 
 // Line is one line of one container.
@@ -22,7 +35,7 @@ type Line struct {
 	Time      time.Time // the engine's clock, when it read the line's beginning from the container
 	Container string    // its name
 	Service   string
-	Replica   int // from 1; 0 if the container has no number
+	Replica   int // from 1
 	Stderr    bool
 	Text      []byte // untrusted, without the newline; the receiver may keep it
 	Skipped   int    // about how many lines before this one were left out, see Options.Newest: nobody has counted them
@@ -34,7 +47,7 @@ type Source interface {
 	ContainerLogs(ctx context.Context, id string, o container.LogsOptions) (io.ReadCloser, error)
 	ContainerList(ctx context.Context, o container.ListOptions) ([]container.Summary, error)
 	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
-	Events(ctx context.Context, o events.ListOptions) (<-chan events.Message, <-chan error)
+	events.Source
 }
 
 // Options say which lines to read.

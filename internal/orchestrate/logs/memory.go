@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// remembered is how many lines of a container can come again without being taken for new ones.
-const remembered = 256
+const (
+	// remembered is how many lines of a container can come again without being taken for new ones.
+	remembered = 256
+	// lateBy is how much older than its predecessors a line may be, as stdout and stderr are stamped side by side.
+	lateBy = 100 * time.Millisecond
+)
 
 // memory knows which lines of a log were read, by their time stamps, so that reading can begin again without losing a line or giving one
 // twice. Where one line ended is not enough: the engine stamps stdout and stderr side by side, so that a line can be written after
@@ -16,12 +20,16 @@ type memory struct {
 	whole bool // it was read from its beginning, or from Options.Since
 	total int  // lines read
 
-	ring  [remembered]int64 // the stamps of the last lines, in Unix nanoseconds
-	first int64             // the stamp of the first line of all
+	ring   [remembered]int64 // the stamps of the last lines, in Unix nanoseconds
+	first  int64             // the stamp of the first line of all
+	latest int64             // the latest stamp, since the engine's clock was last set back
 	// floor is the latest stamp that the ring has dropped: all lines up to it were read, all that were read after it are in the ring.
 	floor int64
 
-	back rewind
+	// Of the reading that is under way: what may come again.
+	again  map[int64]int // the ring's stamps, by how many lines have each
+	newest int64         // of them
+	read   int64         // all lines up to this stamp were read before
 }
 
 func (m *memory) remember(t int64) {
@@ -33,6 +41,7 @@ func (m *memory) remember(t int64) {
 		m.floor = max(m.floor, *slot)
 	}
 	*slot = t
+	m.latest = max(m.latest, t)
 	m.total++
 }
 
@@ -47,32 +56,40 @@ func (m *memory) since() (time.Time, bool) {
 	return time.Unix(0, m.first), true
 }
 
-// resume returns a filter for lines that are read from since on: it accepts those that were not read before, and remembers them.
-func (m *memory) resume() (accept func(time.Time) bool) {
-	again := make(map[int64]int)
+// resume prepares for lines that are read from since on, of which some may come again.
+func (m *memory) resume() {
+	m.again, m.read, m.newest = make(map[int64]int), math.MinInt64, math.MinInt64
 	for _, t := range m.ring[:min(m.total, remembered)] {
-		again[t]++
+		m.again[t]++
+		m.newest = max(m.newest, t)
 	}
-	latest := int64(math.MinInt64)
-	for t := range again {
-		latest = max(latest, t)
+	if m.total > remembered {
+		m.read = m.floor
 	}
-	floor, limited := m.floor, m.total > remembered
-	return func(at time.Time) bool {
-		t := at.UnixNano()
-		if limited && t <= floor {
-			return false
-		}
-		if t <= latest { // later ones are new for certain
-			if n := again[t]; n > 0 {
-				again[t] = n - 1
-				return false
-			}
-		}
-		if m.back.repeated(t) {
-			return false
-		}
-		m.remember(t)
-		return true
+}
+
+// accept reports whether a line was not read before, and remembers it.
+func (m *memory) accept(at time.Time) bool {
+	t := at.UnixNano()
+	if t <= m.read {
+		return false
 	}
+	if t <= m.newest && m.again[t] > 0 { // later ones are new for certain
+		m.again[t]--
+		return false
+	}
+	m.remember(t)
+	return true
+}
+
+// goesBack reports whether a line is so much older than the latest that either the engine's clock was set back or the log comes again.
+func (m *memory) goesBack(at time.Time) bool {
+	t := at.UnixNano()
+	return m.total > 0 && t < m.latest-int64(lateBy) && t != m.read && m.again[t] == 0
+}
+
+// restart begins again, with a clock that was set back.
+func (m *memory) restart() {
+	*m = memory{begun: true}
+	m.resume()
 }

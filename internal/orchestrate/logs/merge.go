@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 )
 
 const (
@@ -35,7 +37,6 @@ type merger struct {
 	follow bool
 	window time.Duration // how long a live line waits
 	wake   chan struct{} // something changed that next may wait for
-	timer  *time.Timer   // of next
 
 	mu      sync.Mutex
 	heads   headHeap // queues that are not empty
@@ -86,6 +87,15 @@ func (m *merger) set(q *queue, s state) {
 	m.signal()
 }
 
+// expect has a parked queue waited for: its reader is about to catch up.
+func (m *merger) expect(q *queue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if q.state == parked {
+		m.change(q, func() { q.state = catchingUp })
+	}
+}
+
 // push appends lines to their container's queue, and waits while that is full.
 func (m *merger) push(ctx context.Context, q *queue, lines []Line) error {
 	m.mu.Lock()
@@ -131,24 +141,13 @@ const maxTaken = 256
 // read, which does not happen when following. One goroutine calls it.
 func (m *merger) next(ctx context.Context, buf []Line) ([]Line, error) {
 	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		lines, wait, err := m.try(buf)
 		if err != nil || wait == 0 {
 			return lines, err
 		}
-		if m.timer == nil {
-			m.timer = time.NewTimer(wait)
-		} else {
-			m.timer.Reset(wait)
+		if err := retry.Wait(ctx, wait, m.wake); err != nil {
+			return nil, err
 		}
-		select {
-		case <-ctx.Done():
-		case <-m.wake:
-		case <-m.timer.C:
-		}
-		m.timer.Stop()
 	}
 }
 

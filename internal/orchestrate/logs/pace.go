@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 )
 
 const (
@@ -24,7 +26,6 @@ type pacer struct {
 	ctx  context.Context
 	from io.Reader
 
-	timer *time.Timer
 	since time.Time
 	bytes int
 	last  int
@@ -33,7 +34,7 @@ type pacer struct {
 
 func (p *pacer) Read(into []byte) (int, error) {
 	if p.flood && p.last < smallRead {
-		if err := p.pause(); err != nil {
+		if err := retry.Wait(p.ctx, pace, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -46,19 +47,4 @@ func (p *pacer) Read(into []byte) (int, error) {
 		p.since, p.bytes = now, 0
 	}
 	return n, err
-}
-
-func (p *pacer) pause() error {
-	if p.timer == nil {
-		p.timer = time.NewTimer(pace)
-	} else {
-		p.timer.Reset(pace)
-	}
-	defer p.timer.Stop()
-	select {
-	case <-p.ctx.Done():
-		return p.ctx.Err()
-	case <-p.timer.C:
-		return nil
-	}
 }

@@ -12,43 +12,41 @@ type entry struct {
 	arrived time.Time // here, by our own clock: for the window
 }
 
-// fifo is a ring that grows as needed and lets go of its memory when it is empty.
+// fifo holds entries from the oldest on. It lets go of its memory when it is empty.
 type fifo struct {
-	ring  []entry
-	first int
-	n     int
-	bytes int // of text
+	entries []entry
+	head    int // those before it are taken
+	bytes   int // of text
 }
 
-const smallRing = 64
+func (f *fifo) len() int { return len(f.entries) - f.head }
 
-func (f *fifo) len() int { return f.n }
-
-func (f *fifo) front() *entry { return &f.ring[f.first] }
+func (f *fifo) front() *entry { return &f.entries[f.head] }
 
 func (f *fifo) push(e entry) {
-	if f.n == len(f.ring) {
-		ring := make([]entry, max(2*f.n, smallRing))
-		copied := copy(ring, f.ring[f.first:])
-		copy(ring[copied:], f.ring[:f.first])
-		f.ring, f.first = ring, 0
+	if len(f.entries) == cap(f.entries) && f.head > len(f.entries)/2 {
+		f.entries, f.head = append(f.entries[:0], f.entries[f.head:]...), 0
 	}
-	f.ring[(f.first+f.n)%len(f.ring)] = e
-	f.n++
+	f.entries = append(f.entries, e)
 	f.bytes += len(e.line.Text)
 }
 
 func (f *fifo) pop() entry {
-	e := f.ring[f.first]
-	f.ring[f.first] = entry{}
-	f.first = (f.first + 1) % len(f.ring)
-	f.n--
+	e := f.entries[f.head]
+	f.entries[f.head] = entry{}
+	f.head++
 	f.bytes -= len(e.line.Text)
-	if f.n == 0 && len(f.ring) > smallRing {
-		f.ring, f.first = nil, 0
+	if f.len() == 0 {
+		f.entries, f.head = f.entries[:0], 0
+		if cap(f.entries) > smallQueue {
+			f.entries = nil
+		}
 	}
 	return e
 }
+
+// smallQueue is how many entries an empty queue keeps room for.
+const smallQueue = 64
 
 // headHeap has the queue with the oldest line on top; of the same time, that of the container whose name comes first.
 type headHeap []*queue

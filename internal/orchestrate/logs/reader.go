@@ -11,6 +11,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 )
 
 const (
@@ -52,16 +54,16 @@ func (r *reader) run(ctx context.Context) {
 		}
 		return
 	}
-	var pause backoff
+	var pause retry.Backoff
 	for {
 		before := r.seen.total
 		err := r.attach(ctx)
-		if errors.Is(err, errBehind) {
-			r.jump = true
+		if errors.Is(err, errBehind) || errors.Is(err, errRepeats) {
+			r.jump = r.late.limit > 0
 			continue
 		}
 		if r.seen.total > before {
-			pause.reset()
+			pause.Reset()
 		}
 		r.s.merger.set(r.out, parked)
 		if gone, waitErr := r.settle(ctx, err, &pause); gone || waitErr != nil {
@@ -73,23 +75,25 @@ func (r *reader) run(ctx context.Context) {
 // attach reads what was not read yet, then what comes, until the engine ends the stream, as it does when the container stops.
 //
 // History is asked for apart, because its end is known: until then the merger waits for this container, and after it a container that says
-// nothing does not hold up the others. What is written between the two requests comes with the second, which begins before where the
-// first ended.
+// nothing does not hold up the others. What is written between two requests comes with the later one, which begins before where the
+// earlier one ended.
 func (r *reader) attach(ctx context.Context) error {
-	if r.jump { // its history is what is left out
-		r.s.merger.set(r.out, live)
-		return r.read(ctx, true)
-	}
-	r.s.merger.set(r.out, catchingUp)
-	if err := r.read(ctx, false); err != nil {
-		return err
+	if !r.jump { // else its history is what is left out
+		r.s.merger.set(r.out, catchingUp)
+		if err := r.read(ctx, false); err != nil {
+			return err
+		}
 	}
 	r.s.merger.set(r.out, live)
-	return r.read(ctx, true)
+	if err := r.read(ctx, true); err != nil {
+		return err
+	}
+	// The engine ends a log that is followed with the container, however far it has come.
+	return r.read(ctx, false)
 }
 
 // settle decides after an attach how to go on, and waits for it: gone means that the container exists no more.
-func (r *reader) settle(ctx context.Context, err error, pause *backoff) (gone bool, waitErr error) {
+func (r *reader) settle(ctx context.Context, err error, pause *retry.Backoff) (gone bool, waitErr error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -107,10 +111,10 @@ func (r *reader) settle(ctx context.Context, err error, pause *backoff) (gone bo
 		if errdefs.IsNotImplemented(err) { // its log driver cannot be read, until it is started with another
 			break
 		}
-		return false, pause.wait(ctx, r.kick)
+		return false, pause.Wait(ctx, r.kick)
 	case state.State != nil && state.State.Running && !state.State.Restarting:
 		// The connection was cut, or it started again since: its event may have been used up.
-		return false, pause.wait(ctx, r.kick)
+		return false, pause.Wait(ctx, r.kick)
 	}
 	select {
 	case <-ctx.Done():
@@ -132,7 +136,7 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 	}
 	defer func() { _ = body.Close() }()
 
-	accept := r.seen.resume()
+	r.seen.resume()
 	var ready []Line // several lines that are here already are pushed at once
 	push := func() error {
 		if len(ready) == 0 {
@@ -143,7 +147,12 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 		return pushErr
 	}
 	j := joiner{idle: push, emit: func(l Line) error {
-		if !accept(l.Time) || mute {
+		if follow && !r.jump && r.seen.goesBack(l.Time) {
+			if err := r.lookBack(ctx); err != nil {
+				return err
+			}
+		}
+		if !r.seen.accept(l.Time) || mute {
 			return nil
 		}
 		if follow && r.jump {
@@ -164,11 +173,7 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 		src = &pacer{ctx: ctx, from: body}
 	}
 	br := bufio.NewReaderSize(src, bodySize)
-	if r.tty {
-		err = readTTY(br, &j)
-	} else {
-		err = readFrames(br, &j)
-	}
+	err = r.readInto(br, &j)
 	if err == nil && ctx.Err() == nil && (follow || !r.s.opts.Follow) {
 		err = j.flush()
 	}
@@ -180,6 +185,13 @@ func (r *reader) read(ctx context.Context, follow bool) error {
 		r.seen.begun = true
 	}
 	return err
+}
+
+func (r *reader) readInto(br *bufio.Reader, j *joiner) error {
+	if r.tty {
+		return readTTY(br, j)
+	}
+	return readFrames(br, j)
 }
 
 // inspect finds out how the log is framed.

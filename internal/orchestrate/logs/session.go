@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"stackctl.dev/stackctl/internal/orchestrate/events"
 )
 
 // session is one run of Stream: the containers it knows, each with a reader, and the merger that the readers fill.
@@ -35,19 +37,19 @@ func (s *session) run(parent context.Context, emit func(Line) error) error {
 		cancel()
 		_ = s.group.Wait() // nothing in the group returns an error
 	}()
-	var w *watcher
+	var sub *events.Subscription
 	if s.opts.Follow {
 		// Before the list: a container that starts after the list was made is then announced.
-		w = s.watch(ctx)
+		sub = s.subscribe(ctx)
 	}
 	found, err := s.find(ctx)
 	if err != nil {
 		return err
 	}
 	s.add(ctx, found, s.opts.Tail)
-	if w != nil {
+	if sub != nil {
 		s.group.Go(func() error {
-			w.run(ctx)
+			s.watch(ctx, sub)
 			return nil
 		})
 	}
@@ -92,12 +94,14 @@ func (s *session) add(ctx context.Context, found []found, tail int) {
 	}
 }
 
-// kick makes the reader of a container look again, if there is one.
+// kick makes the reader of a container look again, if there is one. The merger waits for it from now on: what it finds may be older than
+// what others bring meanwhile.
 func (s *session) kick(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, known := s.readers[id]
 	if known {
+		s.merger.expect(r.out)
 		select {
 		case r.kick <- struct{}{}:
 		default: // one is under way

@@ -3,11 +3,8 @@ package watch
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net"
-	"strconv"
-	"strings"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // Condition is a project in one word.
@@ -61,23 +58,17 @@ func (c Container) doneWell() bool { return c.ExitCode == 0 && !c.FinishedAt.IsZ
 
 // URL is where the project answers, from its own label and published port; "" without.
 func (s State) URL() string {
-	for _, c := range s.Containers {
-		private, _, ok := strings.Cut(c.Labels[orchestrate.LabelReady], "/")
-		if !ok {
-			continue
-		}
-		for _, p := range c.Ports {
-			if p.PublicPort == 0 || p.Type != "tcp" || strconv.Itoa(int(p.PrivatePort)) != private {
-				continue
+	url, ok := observe.URLOf(func(yield func(observe.Container) bool) {
+		for _, c := range s.Containers {
+			if !yield(c.Container) {
+				return
 			}
-			ip := p.IP
-			if ip == "" || ip == "0.0.0.0" || ip == "::" {
-				ip = "127.0.0.1"
-			}
-			return "http://" + net.JoinHostPort(ip, strconv.Itoa(int(p.PublicPort))) + "/"
 		}
+	})
+	if !ok {
+		return ""
 	}
-	return ""
+	return url + "/"
 }
 
 // Replicas counts the containers of a service.

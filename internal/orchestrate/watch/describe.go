@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"stackctl.dev/stackctl/internal/mask"
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 // rows collects the lines of a section; those without a value are left out.
@@ -140,7 +140,7 @@ func aboutConfiguration(info container.InspectResponse) (r rows) {
 	var labels rows
 	for name, value := range config.Labels {
 		// The fields are for the planner, long, and hashed where it matters.
-		if strings.HasPrefix(name, "dev.stackctl.") && name != orchestrate.LabelFields || name == orchestrate.LabelConfigHash {
+		if strings.HasPrefix(name, "dev.stackctl.") && name != label.Fields || name == label.ConfigHash {
 			labels.add(name, value)
 		}
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/docker/docker/api/types/image"
 
 	"stackctl.dev/stackctl/internal/mask"
-	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 // realEngine runs containers of a project of its own, and removes them.
@@ -87,7 +87,7 @@ func (r *realEngine) create(service string, n int) string {
 	created, err := r.ContainerCreate(r.ctx, &container.Config{
 		Image: r.image, Cmd: []string{"/worker"}, Env: []string{"API_TOKEN=hunter2"},
 		Labels: map[string]string{
-			orchestrate.LabelProject: r.project, orchestrate.LabelService: service, orchestrate.LabelContainerNumber: strconv.Itoa(n), orchestrate.LabelOneOff: "False",
+			label.Project: r.project, label.Service: service, label.ContainerNumber: strconv.Itoa(n), label.OneOff: "False",
 		},
 	}, &container.HostConfig{NetworkMode: "none", Resources: container.Resources{Memory: 64 << 20}}, nil, nil, fmt.Sprintf("%s-%s-%d", r.project, service, n))
 	r.check(err)

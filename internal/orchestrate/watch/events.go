@@ -3,67 +3,60 @@ package watch
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/events"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
 )
 
-func (s *session) event(m events.Message) {
-	if strings.EqualFold(m.Actor.Attributes[orchestrate.LabelOneOff], "true") {
+func (s *session) event(e events.Event) {
+	if e.OneOff {
 		return
 	}
-	action, _, _ := strings.Cut(string(m.Action), ":")
-	switch events.Action(action) {
-	case events.ActionKill: // changes nothing by itself
-	case events.ActionHealthStatus: // the list has it
+	switch e.Action {
+	case events.Kill: // changes nothing by itself
+	case events.HealthStatus: // the list has it
 		s.soon()
 	default:
-		s.stale[m.Actor.ID] = true
+		s.stale[e.ID] = true
 		s.soon()
 	}
-	if e, ok := translate(m); ok {
-		s.tell(m.Actor.ID, e, time.Now())
+	if told, ok := translate(e); ok {
+		s.tell(e.ID, told, time.Now())
 	}
 }
 
 // translate says an engine's event in words; some are of no interest.
-func translate(m events.Message) (Event, bool) {
-	at := m.Actor.Attributes
-	name := at["name"]
-	short := name
-	if service := at[orchestrate.LabelService]; service != "" {
-		short = service + "-" + cmp.Or(at[orchestrate.LabelContainerNumber], "1")
+func translate(from events.Event) (Event, bool) {
+	short := from.Name
+	if from.Service != "" {
+		short = fmt.Sprintf("%s-%d", from.Service, from.Number)
 	}
-	e := Event{At: time.Unix(0, m.TimeNano), Service: at[orchestrate.LabelService], Container: name}
-	action, data, _ := strings.Cut(string(m.Action), ": ") // "health_status: healthy" has its data in the name
+	e := Event{At: from.Time, Service: from.Service, Container: from.Name}
 	words := ""
-	switch events.Action(action) {
-	case events.ActionCreate:
+	switch from.Action {
+	case events.Create:
 		e.Kind, words = EventDeploy, "created"
-	case events.ActionStart:
+	case events.Start:
 		e.Kind, words = EventStart, "started"
-	case events.ActionStop:
+	case events.Stop:
 		e.Kind, words = EventStop, "stopped"
-	case events.ActionRestart:
+	case events.Restart:
 		e.Kind, words = EventRestart, "restarted"
-	case events.ActionDie:
-		e.Kind, words = EventDie, "died with exit code "+cmp.Or(at["exitCode"], "unknown")
-		if at["exitCode"] == "0" {
+	case events.Die:
+		e.Kind, words = EventDie, "died with exit code "+cmp.Or(from.Attributes["exitCode"], "unknown")
+		if from.Attributes["exitCode"] == "0" {
 			words = "exited"
 		}
-	case events.ActionOOM:
+	case events.OOM:
 		e.Kind, words = EventOOM, "ran out of memory"
-	case events.ActionHealthStatus:
-		e.Kind, words = EventHealth, "is "+data
-	case events.ActionKill:
-		if signal := at["signal"]; signal != "1" && signal != "HUP" && signal != "SIGHUP" {
+	case events.HealthStatus:
+		e.Kind, words = EventHealth, "is "+from.Detail
+	case events.Kill:
+		if signal := from.Attributes["signal"]; signal != "1" && signal != "HUP" && signal != "SIGHUP" {
 			return Event{}, false // what dies of it says so itself
 		}
 		e.Kind, words = EventReload, "reloaded"
-	case events.ActionDestroy:
+	case events.Destroy:
 		e.Kind, words = EventRemove, "removed"
 	default:
 		return Event{}, false

@@ -14,7 +14,7 @@ import (
 	"github.com/docker/docker/api/types/events"
 	"go.uber.org/goleak"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,8 +52,8 @@ func (f *fakeEngine) add(service string, n int, change ...func(*container.Summar
 	s := container.Summary{
 		ID: id, Names: []string{fmt.Sprintf("/p-%s-%d", service, n)}, State: "running", Status: "Up 2 seconds", ImageID: "sha256:1",
 		Labels: map[string]string{
-			orchestrate.LabelProject: "p", orchestrate.LabelService: service, orchestrate.LabelContainerNumber: fmt.Sprint(n),
-			orchestrate.LabelOneOff: "False", orchestrate.LabelConfigHash: "abc",
+			label.Project: "p", label.Service: service, label.ContainerNumber: fmt.Sprint(n),
+			label.OneOff: "False", label.ConfigHash: "abc",
 		},
 	}
 	info := container.InspectResponse{ContainerJSONBase: &container.ContainerJSONBase{
@@ -96,7 +96,7 @@ func (f *fakeEngine) setDown(err error) {
 func (f *fakeEngine) tell(t *testing.T, action events.Action, id string, extra ...string) {
 	t.Helper()
 	parts := strings.Split(id, "-")
-	attributes := map[string]string{"name": "p-" + parts[1] + "-" + parts[2], orchestrate.LabelService: parts[1], orchestrate.LabelContainerNumber: parts[2]}
+	attributes := map[string]string{"name": "p-" + parts[1] + "-" + parts[2], label.Service: parts[1], label.ContainerNumber: parts[2]}
 	for i := 0; i+1 < len(extra); i += 2 {
 		attributes[extra[i]] = extra[i+1]
 	}
@@ -114,7 +114,7 @@ func (f *fakeEngine) ContainerList(ctx context.Context, o container.ListOptions)
 	if f.down != nil {
 		return nil, f.down
 	}
-	if !o.All || !o.Filters.ExactMatch("label", orchestrate.LabelProject+"=p") {
+	if !o.All || !o.Filters.ExactMatch("label", label.Project+"=p") {
 		return nil, errors.New("not the project's list")
 	}
 	return append([]container.Summary(nil), f.containers...), nil

@@ -9,23 +9,13 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
-
-// lister lets orchestrate parse the list: of a whole Reader it calls this one method.
-type lister struct {
-	orchestrate.Reader
-	src Source
-}
-
-func (l lister) ContainerList(ctx context.Context, o container.ListOptions) ([]container.Summary, error) {
-	return l.src.ContainerList(ctx, o)
-}
 
 func (s *session) list(ctx context.Context) ([]Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	found, err := orchestrate.Containers(ctx, lister{src: s.src}, s.r.opts.Project)
+	found, err := observe.Containers(ctx, s.src, s.r.opts.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +29,7 @@ func (s *session) list(ctx context.Context) ([]Container, error) {
 			return strings.Compare(fmt.Sprint(a.PrivatePort, a.Type, a.IP, a.PublicPort), fmt.Sprint(b.PrivatePort, b.Type, b.IP, b.PublicPort))
 		})
 		list = append(list, Container{
-			Status:   orchestrate.Status{Container: c, ExitCode: exitCodeOf(c.Status)},
+			Status:   observe.Status{Container: c, ExitCode: exitCodeOf(c.Status)},
 			Revision: revisionOf(c.Hash, c.ImageID),
 		})
 	}

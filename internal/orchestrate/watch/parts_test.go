@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
 
 	"stackctl.dev/stackctl/internal/mask"
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 func TestReadSample(t *testing.T) {
@@ -88,8 +88,10 @@ func TestTranslate(t *testing.T) {
 		{"destroy", "", "", EventRemove, "web-2 removed"},
 		{"pause", "", "", "", ""},
 	} {
-		attributes := map[string]string{"name": "p-web-2", orchestrate.LabelService: "web", orchestrate.LabelContainerNumber: "2", c.name: c.value}
-		e, ok := translate(events.Message{Action: events.Action(c.action), Actor: events.Actor{Attributes: attributes}})
+		action, detail, _ := strings.Cut(c.action, ": ")
+		e, ok := translate(events.Event{
+			Action: events.Action(action), Detail: detail, Name: "p-web-2", Service: "web", Number: 2, Attributes: map[string]string{c.name: c.value},
+		})
 		if e.Kind != c.kind || e.Text != c.text || ok != (c.kind != "") {
 			t.Errorf("%s: got %+v, %v", c.action, e, ok)
 		}
@@ -156,7 +158,7 @@ func TestCondition(t *testing.T) {
 
 func TestURL(t *testing.T) {
 	var c Container
-	c.Labels = map[string]string{orchestrate.LabelReady: "5002/readyz"}
+	c.Labels = map[string]string{label.Ready: "5002/readyz"}
 	c.Ports = []container.Port{{PrivatePort: 5002, Type: "udp", PublicPort: 1}, {IP: "0.0.0.0", PrivatePort: 5002, PublicPort: 8080, Type: "tcp"}}
 	if got := (State{Containers: []Container{{}, c}}).URL(); got != "http://127.0.0.1:8080/" {
 		t.Errorf("got %q", got)
@@ -180,7 +182,7 @@ func TestDescribe(t *testing.T) {
 				Health: &container.Health{Status: "unhealthy", FailingStreak: 7, Log: slices.Repeat([]*container.HealthcheckResult{probe}, 8)}},
 			HostConfig: &container.HostConfig{ReadonlyRootfs: true, Resources: container.Resources{Memory: 128 << 20, NanoCPUs: 1e9}},
 		},
-		Config: &container.Config{Image: "stackctl-web", Env: []string{"B=2", "A_TOKEN=x"}, Labels: map[string]string{orchestrate.LabelReady: "1/x", orchestrate.LabelFields: "{}", "foreign": "y"}},
+		Config: &container.Config{Image: "stackctl-web", Env: []string{"B=2", "A_TOKEN=x"}, Labels: map[string]string{label.Ready: "1/x", label.Fields: "{}", "foreign": "y"}},
 		Mounts: []container.MountPoint{{Type: "volume", Name: "data", Destination: "/data", RW: true}},
 	})
 	var b strings.Builder
@@ -199,7 +201,7 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if d.Name != "p-web-1" || strings.Contains(text, "foreign") || strings.Contains(text, orchestrate.LabelFields) || strings.Count(text, "exit code 1: ") != shownProbes {
+	if d.Name != "p-web-1" || strings.Contains(text, "foreign") || strings.Contains(text, label.Fields) || strings.Count(text, "exit code 1: ") != shownProbes {
 		t.Errorf("%s:\n%s", d.Name, text)
 	}
 	describe(container.InspectResponse{}) // an engine that leaves everything out

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 )
 
 const (
 	callLimit    = 5 * time.Second  // bounds each call to the engine
 	connectLimit = 20 * time.Second // bounds connecting: over ssh it may have to log in
-	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
-	healthyAfter = 10 * time.Second // how long a connection must hold for the next loss to be retried at once again
 )
 
 // pace is how fast things go; tests go faster.
@@ -72,39 +71,30 @@ func newRunner(connect func(context.Context) (Source, Engine, error), o Options,
 }
 
 func (r *runner) run(ctx context.Context) error {
-	var pause time.Duration
-	for ctx.Err() == nil {
-		held, err := r.attempt(ctx)
+	var pause retry.Backoff
+	for {
+		err := r.attempt(ctx)
 		if ctx.Err() != nil {
-			break
+			return ctx.Err()
 		}
-		if held >= healthyAfter {
-			pause = 0
+		next := pause.Next()
+		r.lose(err, next)
+		if err := retry.Wait(ctx, next, nil); err != nil {
+			return err
 		}
-		pause = min(max(2*pause, firstPause), longestPause)
-		r.lose(err, pause)
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
 	}
-	return ctx.Err()
 }
 
-// attempt connects and watches until the engine is lost; it tells how long the connection held.
-func (r *runner) attempt(ctx context.Context) (held time.Duration, err error) {
+// attempt connects and watches until the engine is lost.
+func (r *runner) attempt(ctx context.Context) error {
 	connecting, cancel := context.WithTimeout(ctx, connectLimit)
 	src, engine, err := r.connect(connecting)
 	cancel()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r.engine = engine
-	began := time.Now()
-	err = newSession(r, src).run(ctx)
-	return time.Since(began), err
+	return newSession(r, src).run(ctx)
 }
 
 // lose tells at once that what was last seen is stale.

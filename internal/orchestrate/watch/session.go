@@ -1,19 +1,15 @@
 package watch
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/docker/docker/api/types/events"
-	"github.com/docker/docker/api/types/filters"
-
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
 )
 
 // How many calls go to the engine at once.
@@ -68,10 +64,7 @@ func (s *session) run(ctx context.Context) error {
 	defer cancel()
 	defer s.stopTimers()
 	// First the events, then the list: so nothing happens between the two unseen.
-	msgs, errs, err := s.subscribe(ctx, cancel)
-	if err != nil {
-		return err
-	}
+	sub := events.Subscribe(ctx, s.src, events.Query{Project: s.r.opts.Project, Actions: actions, Limit: callLimit})
 	first, err := s.list(ctx)
 	if err != nil {
 		return err
@@ -88,21 +81,15 @@ func (s *session) run(ctx context.Context) error {
 	s.relist.Reset(s.r.opts.pace.relist)
 	s.tick.Reset(0)
 	defer s.tellAll()
-	return s.loop(ctx, msgs, errs)
+	s.start(func() { s.listen(ctx, sub) })
+	return s.loop(ctx)
 }
 
-func (s *session) loop(ctx context.Context, msgs <-chan events.Message, errs <-chan error) error {
+func (s *session) loop(ctx context.Context) error {
 	for s.err == nil {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-errs:
-			return endOfEvents(err)
-		case m, ok := <-msgs:
-			if !ok {
-				return endOfEvents(nil)
-			}
-			s.event(m)
 		case result := <-s.done:
 			result()
 		case <-s.relist.C:
@@ -126,31 +113,18 @@ func (s *session) stopTimers() {
 	}
 }
 
-func endOfEvents(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		err = errors.New("the engine ended the events")
-	}
-	return fmt.Errorf("reading events: %w", err)
+// listen posts events until the subscription ends, and that it has.
+func (s *session) listen(ctx context.Context, sub *events.Subscription) {
+	err := sub.Each(func(e events.Event) {
+		s.post(ctx, func() { s.event(e) })
+	})
+	s.post(ctx, func() { s.err = fmt.Errorf("reading events: %w", cmp.Or(err, events.ErrEnded)) })
 }
 
 // actions are the events that change the picture, or are worth telling.
 var actions = []events.Action{
-	events.ActionCreate, events.ActionStart, events.ActionStop, events.ActionRestart, events.ActionDie, events.ActionKill,
-	events.ActionOOM, events.ActionHealthStatus, events.ActionPause, events.ActionUnPause, events.ActionRename, events.ActionUpdate, events.ActionDestroy,
-}
-
-// subscribe waits for the subscription, but not for long: the real client returns once the engine has answered.
-func (s *session) subscribe(ctx context.Context, cancel func()) (<-chan events.Message, <-chan error, error) {
-	f := filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", orchestrate.LabelProject+"="+s.r.opts.Project))
-	for _, a := range actions {
-		f.Add("event", string(a))
-	}
-	late := time.AfterFunc(callLimit, cancel)
-	msgs, errs := s.src.Events(ctx, events.ListOptions{Filters: f})
-	if !late.Stop() {
-		return nil, nil, fmt.Errorf("reading events: the engine did not answer within %s", callLimit)
-	}
-	return msgs, errs, nil
+	events.Create, events.Start, events.Stop, events.Restart, events.Die, events.Kill, events.OOM, events.HealthStatus,
+	events.Pause, events.Unpause, events.Rename, events.Update, events.Destroy,
 }
 
 // start runs a call beside the loop; run waits for it.

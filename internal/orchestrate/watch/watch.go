@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/events"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/events"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 )
 
 // Source is the engine: nothing in it can change anything. *engine.Engine is one.
@@ -16,7 +16,7 @@ type Source interface {
 	ContainerList(ctx context.Context, options container.ListOptions) ([]container.Summary, error)
 	ContainerInspect(ctx context.Context, id string) (container.InspectResponse, error)
 	ContainerStatsOneShot(ctx context.Context, id string) (container.StatsResponseReader, error)
-	Events(ctx context.Context, options events.ListOptions) (<-chan events.Message, <-chan error)
+	events.Source
 }
 
 // Engine says which engine is watched.
@@ -34,7 +34,7 @@ type State struct {
 
 // Container is a container of the project.
 type Container struct {
-	orchestrate.Status
+	observe.Status
 	FinishedAt time.Time // zero when it never ended
 	OOMKilled  bool
 	Revision   string // seven hex digits that differ when its configuration or its image does

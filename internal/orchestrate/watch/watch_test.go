@@ -10,7 +10,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/label"
 )
 
 func TestFirstStateDoesNotWaitForInspections(t *testing.T) {
@@ -18,7 +18,7 @@ func TestFirstStateDoesNotWaitForInspections(t *testing.T) {
 	for n := 1; n <= 50; n++ {
 		f.add("web", n)
 	}
-	f.add("tunnel", 1, func(s *container.Summary, _ *container.InspectResponse) { s.Labels[orchestrate.LabelOneOff] = "True" })
+	f.add("tunnel", 1, func(s *container.Summary, _ *container.InspectResponse) { s.Labels[label.OneOff] = "True" })
 	f.slowInspect = 200 * time.Millisecond
 	began := time.Now()
 	s := watchFake(t, f, Options{NoStats: true})

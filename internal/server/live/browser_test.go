@@ -112,7 +112,7 @@ func (b *tab) eval(expression string) string {
 
 func (b *tab) text(selector string) string {
 	b.Helper()
-	return b.eval("document.querySelector('" + selector + "').innerText")
+	return b.eval("document.querySelector('" + selector + "')?.innerText") // a page that is still loading has none
 }
 
 func (b *tab) media(name, value string) {

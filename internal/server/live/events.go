@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// retry is what a browser waits before it connects again.
+// retry tells browsers to wait two seconds before they connect again.
 const retry = "retry: 2000\n\n"
 
-// Events streams the state to one viewer until it leaves or is too slow. A viewer has no queue: when it is
-// ready for the next event, it gets the newest state, and what lay between is never written.
+// Events streams the state to one viewer until it leaves or is too slow. There is no queue: a viewer that is ready for the next
+// event gets the newest state, and the states in between are skipped.
 func (p *Page) Events(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -22,12 +22,12 @@ func (p *Page) Events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // else nginx would collect the events
+	h.Set("X-Accel-Buffering", "no") // otherwise nginx would buffer the events
 	if r.Method == http.MethodHead {
 		return
 	}
 	out := &stream{w: w, control: http.NewResponseController(w), patience: p.patience}
-	// The server's ReadTimeout would end the request's context in the middle of the stream.
+	// Without this, the server's ReadTimeout would end the stream.
 	if err := out.control.SetReadDeadline(time.Time{}); err != nil {
 		p.log.Debug("viewer not served", "error", err.Error())
 		return
@@ -37,7 +37,7 @@ func (p *Page) Events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream returns nil when the viewer or the server ends it, an error when the viewer does not keep up.
+// stream sends events until the viewer or the server ends it; it returns an error if the viewer is too slow.
 func (p *Page) stream(r *http.Request, out *stream) error {
 	seen := p.current.Load()
 	if err := out.send([]byte(retry), seen.full()); err != nil {
@@ -56,7 +56,7 @@ func (p *Page) stream(r *http.Request, out *stream) error {
 		case <-seen.replaced:
 			newest := p.current.Load()
 			next = newest.delta
-			if newest.samples > seen.samples+1 { // it missed a part of the chart
+			if newest.samples > seen.samples+1 { // a part of the chart was skipped
 				next = newest.full()
 			}
 			seen = newest

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// state is what all viewers see at a time. It never changes, but is replaced.
+// state is what all viewers see at one time. It is immutable; a newer one replaces it.
 type state struct {
 	track
 	at       time.Time
-	delta    []byte        // the event for who has seen the state before
-	full     func() []byte // the event for who begins
-	html     func() []byte // the page, made once for all who ask for it in this state
+	delta    []byte        // the event for viewers that have seen the previous state
+	full     func() []byte // the event for new viewers
+	html     func() []byte // the page, rendered once per state
 	replaced chan struct{} // closed when there is a newer state
 }
 
-// Index answers with the page as it stands: complete also where no script runs.
+// Index answers with the page in its current state, which is complete even without JavaScript.
 func (p *Page) Index(w http.ResponseWriter, _ *http.Request) {
 	h := w.Header()
 	h.Set("Vary", "Accept")
@@ -34,12 +34,12 @@ func (p *Page) Index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(html) // an error means that the client is gone
 }
 
-// values are what stands in the template.
+// values returns the values for the template.
 func (s *state) values() map[string]string {
 	v := map[string]string{
 		"count": "", // digits only, for programs
 		"shown": unknown, "rate": s.last().String(), "status": s.status,
-		"words": "as of " + s.at.UTC().Format(time.TimeOnly) + " UTC", // without a script the only sign of age
+		"words": "as of " + s.at.UTC().Format(time.TimeOnly) + " UTC", // without JavaScript, the page's only hint at its age
 		"top":   grouped(strconv.FormatFloat(s.top(), 'f', -1, 64)), "path": s.path(), "summary": s.summary(),
 	}
 	if s.known() {
@@ -57,7 +57,7 @@ var (
 	scripts = regexp.MustCompile(`(?s)<script[^>]*>(.*?)</script>`)
 )
 
-// policy allows the page its own style, its own script and its events, nothing else.
+// policy returns a Content-Security-Policy that allows only the page's own style, script and events.
 func policy(page string) (string, error) {
 	style, script := styles.FindAllStringSubmatch(page, -1), scripts.FindAllStringSubmatch(page, -1)
 	if len(style) != 1 || len(script) != 1 {

@@ -1,4 +1,4 @@
-// Package live is the page for people: the count, the visits per second and a chart, moved by server-sent events.
+// Package live serves the web page: the count, the visits per second and a chart, updated by server-sent events.
 package live
 
 import (
@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// idlePoll keeps the chart going while nobody watches, so that who comes sees the last minutes.
+	// idlePoll continues the chart while nobody watches, so that a new viewer sees the last minutes.
 	idlePoll = time.Second
 	busyPoll = 250 * time.Millisecond
-	// readTimeout bounds one read of the count. Readers have shorter deadlines of their own.
+	// readTimeout bounds one read of the count. Readers have shorter timeouts.
 	readTimeout = 2 * time.Second
-	// heartbeat is well below the 10 s after which nginx ends a response that is silent.
+	// heartbeat is well below the 10 s of silence after which nginx closes a response.
 	heartbeat = 4 * time.Second
-	// writeTimeout is how long a viewer may leave an event unread once the kernel's buffers are full.
+	// writeTimeout is how long a viewer may not read once the kernel's buffers are full.
 	writeTimeout = 5 * time.Second
 	maxViewers   = 2000
 )
@@ -27,7 +27,7 @@ type Reader interface {
 	Visits(ctx context.Context) (int64, error)
 }
 
-// Page is the page and its stream of events. One poller, Run, feeds all viewers.
+// Page is the page and its stream of events. Run polls the count for all viewers.
 type Page struct {
 	read     Reader
 	log      *slog.Logger
@@ -45,8 +45,8 @@ type Page struct {
 	limit    int64
 }
 
-// New makes a page of source, which has one inline style, one inline script and {{name}} where a value stands. It shows no
-// count before Run has read one. It fails where source is no such page.
+// New returns a page whose source has one inline style, one inline script and {{name}} for values. It shows no count before Run has
+// read one.
 func New(read Reader, source string, log *slog.Logger) (*Page, error) {
 	t, err := parse(source, (&state{}).values())
 	if err != nil {
@@ -64,8 +64,8 @@ func New(read Reader, source string, log *slog.Logger) (*Page, error) {
 	return p, nil
 }
 
-// Run reads the count until ctx is done, four times a second while somebody watches, else once.
-// However many watch, nobody else reads it. That it cannot be read is the reader's to log.
+// Run reads the count until ctx is done: four times a second while there are viewers, and otherwise once, regardless of how many
+// viewers there are. It does not log errors, since the reader does.
 func (p *Page) Run(ctx context.Context) {
 	t := track{status: starting}
 	timer := time.NewTimer(0)
@@ -91,8 +91,8 @@ func (p *Page) Run(ctx context.Context) {
 	}
 }
 
-// Close ends the streams of all viewers, and those that come later at once. Their pages come again
-// by themselves, through nginx to a replica that still serves.
+// Close ends the streams of all viewers, and later ones at once. Their browsers connect again through nginx, to a replica that still
+// serves.
 func (p *Page) Close() { p.closing.Do(func() { close(p.closed) }) }
 
 func (p *Page) visits(ctx context.Context) (int64, error) {
@@ -101,7 +101,7 @@ func (p *Page) visits(ctx context.Context) (int64, error) {
 	return p.read.Visits(ctx)
 }
 
-// publish makes t the state that viewers see, and wakes them. Only New and Run call it, one after the other.
+// publish makes t the state that viewers see, and wakes them. Only New and Run call it, never concurrently.
 func (p *Page) publish(t track, now time.Time) {
 	s := &state{track: t, at: now, delta: t.event(nil), replaced: make(chan struct{})}
 	s.full = sync.OnceValue(func() []byte { return t.event(append([]rate{}, t.history...)) })

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// template is a page with {{name}} where a value stands. The standard library's templates look methods up by name, for
-// which the linker keeps every method of the whole program: 10 MB of them.
+// template is a page with {{name}} for values. The standard library's templates look methods up by name, so that the linker would
+// keep every exported method of the program: 10 MB.
 type template struct {
-	text  []string // before each value, and behind the last
+	text  []string // before each value, and after the last
 	names []string
 }
 
 var placeholder = regexp.MustCompile(`\{\{([a-z]+)\}\}`)
 
-// parse fails where a name is none of the values'.
+// parse returns an error if the template has a name that is not one of values.
 func parse(source string, values map[string]string) (*template, error) {
 	t := &template{}
 	end := 0
@@ -32,7 +32,7 @@ func parse(source string, values map[string]string) (*template, error) {
 	return t, nil
 }
 
-// execute fills the values in, safe as text and in quoted attributes.
+// execute inserts the values, escaped for text and quoted attributes.
 func (t *template) execute(values map[string]string) []byte {
 	var b strings.Builder
 	for i, name := range t.names {

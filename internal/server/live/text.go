@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// unknown stands where there is no number.
+// unknown is shown in place of an unknown number.
 const unknown = "–"
 
-// event is one server-sent event: the newest numbers, and with a history, be it empty, all that a page needs to begin.
+// event returns a server-sent event: the newest numbers and, unless history is nil, the chart that a new viewer needs.
 func (t *track) event(history []rate) []byte {
 	count := ""
 	if t.known() {
@@ -20,7 +20,7 @@ func (t *track) event(history []rate) []byte {
 	data, err := json.Marshal(struct {
 		Status  string  `json:"status"`
 		Reason  string  `json:"reason,omitempty"`
-		Count   string  `json:"count"` // a string: numbers of JavaScript are exact only up to 2^53
+		Count   string  `json:"count"` // a string: JavaScript's numbers are exact only up to 2^53
 		Rate    rate    `json:"rate"`
 		Sample  int64   `json:"sample"`
 		Top     float64 `json:"top"`
@@ -28,7 +28,7 @@ func (t *track) event(history []rate) []byte {
 		History []rate  `json:"history,omitzero"`
 	}{t.status, t.reason, count, t.last(), t.samples, t.top(), t.summary(), history})
 	if err != nil {
-		return []byte(": no event could be written\n\n") // a comment; numbers and strings always can
+		return []byte(": no event could be written\n\n") // a comment; cannot happen with numbers and strings
 	}
 	return fmt.Appendf(nil, "data: %s\n\n", data)
 }
@@ -41,7 +41,7 @@ func (r rate) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(r), 'f', -1, 64), nil
 }
 
-// String is the rate for people.
+// String formats the rate with one decimal and thousands separators.
 func (r rate) String() string {
 	if r == gap {
 		return unknown
@@ -50,7 +50,7 @@ func (r rate) String() string {
 	return grouped(whole) + "." + tenth
 }
 
-// summary says in words what the page shows in numbers and in the chart.
+// summary describes the numbers and the chart in a sentence, for screen readers.
 func (t *track) summary() string {
 	var b strings.Builder
 	if t.status == unavailable {
@@ -82,7 +82,7 @@ func minutes(samples int) string {
 	}
 }
 
-// grouped puts commas between the thousands of a whole number.
+// grouped inserts thousands separators into a whole number.
 func grouped(digits string) string {
 	sign := ""
 	if rest, negative := strings.CutPrefix(digits, "-"); negative {
@@ -94,7 +94,7 @@ func grouped(digits string) string {
 	return sign + digits
 }
 
-// path draws the history as steps in a box of historySize by 100, the newest at the right. A gap stays empty.
+// path returns the SVG path of the history: steps in a box of historySize by 100, the newest at the right. A gap is empty.
 func (t *track) path() string {
 	var b strings.Builder
 	top, down := t.top(), false

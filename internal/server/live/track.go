@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	// samplePeriod and historySize make five minutes.
+	// Together these are five minutes.
 	samplePeriod = time.Second
 	historySize  = 300
 )
 
-// What the page knows of the counter.
+// The values of track.status.
 const (
 	starting    = "starting"
 	live        = "live"
@@ -25,26 +25,26 @@ const (
 // rate is visits per second, to one decimal.
 type rate float64
 
-// gap is the rate of a second in which the count was not known.
+// gap is the rate of a second in which the count was unknown.
 const gap rate = -1
 
-// track is the count over time. A copy of it stays as it is: observe never changes a history, but makes a new one.
+// track is the count over time. Copies are safe: observe replaces the history and never changes it.
 type track struct {
 	status  string
-	reason  string // why it is unavailable, in words
-	count   int64  // of the last read that worked
+	reason  string // why it is unavailable
+	count   int64  // of the last successful read
 	history []rate
-	samples int64 // ever taken: the number of the last one in history
+	samples int64 // taken so far: the number of the last one in history
 
 	base      int64     // the count at baseAt
-	baseAt    time.Time // the last sample with a count; zero where none was ever read
+	baseAt    time.Time // the last sample with a count; zero if none was ever read
 	sampledAt time.Time
 }
 
-// known says whether a count was ever read.
+// known reports whether a count was ever read.
 func (t *track) known() bool { return !t.baseAt.IsZero() }
 
-// last is the rate of the last second.
+// last returns the rate of the last second.
 func (t *track) last() rate {
 	if len(t.history) == 0 {
 		return gap
@@ -52,7 +52,7 @@ func (t *track) last() rate {
 	return t.history[len(t.history)-1]
 }
 
-// observe takes one read of the count, or the error of it, and says whether there is something new to see.
+// observe records a read of the count, or its error, and reports whether the page changes.
 func (t *track) observe(now time.Time, count int64, err error) bool {
 	status, reason, before := t.status, t.reason, t.count
 	if err != nil {
@@ -66,7 +66,7 @@ func (t *track) observe(now time.Time, count int64, err error) bool {
 
 // sample adds the rate since the last sample, once a period.
 func (t *track) sample(now time.Time) bool {
-	if t.status == live && !t.known() { // a rate takes two counts
+	if t.status == live && !t.known() { // a rate needs two counts
 		t.base, t.baseAt, t.sampledAt = t.count, now, now
 		return false
 	}
@@ -75,7 +75,7 @@ func (t *track) sample(now time.Time) bool {
 	}
 	r := gap
 	if t.status == live {
-		// After a time without Redis this is the mean of all of it.
+		// After a time without Redis this is the mean over that time.
 		r = rateOf(t.base, t.count, now.Sub(t.baseAt))
 		t.base, t.baseAt = t.count, now
 	}
@@ -86,16 +86,16 @@ func (t *track) sample(now time.Time) bool {
 	return true
 }
 
-// rateOf is 0 where the counter was set back: how many visits came since is not known.
+// rateOf returns 0 if the counter was reset: the number of visits since then is unknown.
 func rateOf(from, to int64, took time.Duration) rate {
 	if to <= from {
 		return 0
 	}
-	n := uint64(to) - uint64(from) // right also where the signed difference overflows
+	n := uint64(to) - uint64(from) // correct even if the signed difference overflows
 	return rate(math.Round(10*float64(n)/took.Seconds()) / 10)
 }
 
-// span gives the mean and the greatest rate of the history; false where it holds none.
+// span returns the mean and the greatest rate of the history; ok is false if it has only gaps.
 func (t *track) span() (mean, peak rate, ok bool) {
 	n := 0
 	for _, r := range t.history {
@@ -112,7 +112,7 @@ func (t *track) span() (mean, peak rate, ok bool) {
 	return mean / rate(n), peak, true
 }
 
-// top is the end of the chart's scale: a round number, at least 1.
+// top returns the upper end of the chart's scale: a round number, at least 1.
 func (t *track) top() float64 {
 	_, peak, _ := t.span()
 	step := math.Pow(10, math.Floor(math.Log10(max(1, float64(peak)))))

@@ -1,8 +1,8 @@
 // Package visits counts visits in Redis, each exactly once and many in one round trip.
 //
-// Visits that come while a batch is on its way to Redis wait together and are the next batch: one command, one fsync.
-// A batch has a number, and Redis remembers the last one of each process, so that a batch whose answer was lost is
-// sent again and booked once. docs/exactly-once.md has the protocol, its argument and its limits.
+// Visits that arrive while a batch is sent to Redis wait for the next batch: one command, one fsync. A batch has a number, and
+// Redis remembers each process's last one, so that a batch whose reply was lost can be sent again and is booked only once.
+// docs/exactly-once.md has the protocol, its proof and its limits.
 package visits
 
 import (
@@ -14,35 +14,35 @@ import (
 )
 
 const (
-	// maxWaiting bounds the visits that wait for a number, and so a batch.
+	// maxWaiting bounds the visits that wait for a number, and so the size of a batch.
 	maxWaiting = 2048
-	// maxHold is the longest that a batch waits for visits that are probably on their way: see hold.
+	// maxHold is how long a batch waits at most for visits that will probably arrive soon: see hold.
 	maxHold = 2 * time.Millisecond
 )
 
 var (
-	// ErrBusy says that so many visits wait already that another one would only wait in vain. It was not counted.
+	// ErrBusy says that too many visits are waiting already. The visit was not counted.
 	ErrBusy = errors.New("too many visits are waiting")
-	// ErrTimeout says that the visit waited for as long as it may. It was not counted unless Redis got it at the last moment.
+	// ErrTimeout says that the visit waited for the whole timeout. It was not counted, unless Redis got it at the last moment.
 	ErrTimeout = errors.New("redis did not count in time")
-	// ErrUnknown says that Redis has forgotten what it did with the visit: it may have been counted once.
-	ErrUnknown = errors.New("redis has forgotten whether it was counted")
+	// ErrUnknown says that Redis no longer knows the batch: the visit may have been counted once.
+	ErrUnknown = errors.New("redis no longer knows whether it was counted")
 	// ErrClosed says that the counter was closed.
 	ErrClosed = errors.New("the counter is closed")
 )
 
 // ledger books batches, each once.
 type ledger interface {
-	// register makes a new process known. It returns the name under which it books from now on.
+	// register registers a new process and returns its name.
 	register(ctx context.Context) (process string, err error)
-	// book adds b.visits to the counter and returns the new value; for the process's last batch again, its first result.
-	// errForgotten: the process is not known (any more), and nothing was changed. An error that wraps errNotBooked
-	// changed nothing either; after any other, the batch may or may not have been booked.
+	// book adds b.visits to the counter and returns the new value; if b is the process's last batch, which is already booked, it
+	// returns the same value again. After errForgotten (the process is not registered) and an error that wraps errNotBooked,
+	// nothing was changed; after any other error, the batch may or may not have been booked.
 	book(ctx context.Context, b batch) (last int64, err error)
 }
 
 var (
-	errForgotten = errors.New("the process is not known")
+	errForgotten = errors.New("the process is not registered")
 	errNotBooked = errors.New("not booked")
 )
 
@@ -53,11 +53,11 @@ type batch struct {
 	visits  int64
 }
 
-// group is the visits of one batch while they wait. Its fields are guarded by counter.mu until done is closed.
+// group is the waiting visits of one batch. Its fields are guarded by counter.mu until done is closed.
 type group struct {
-	waiting int64 // visitors that have not left
-	settled bool
-	done    chan struct{}
+	waiting  int64 // visits whose callers still wait
+	finished bool
+	done     chan struct{}
 
 	// The result, read after done.
 	first int64
@@ -65,23 +65,23 @@ type group struct {
 	taken atomic.Int64
 }
 
-// counter gives out numbers by group commit.
+// counter numbers visits by group commit.
 type counter struct {
 	ledger  ledger
 	timeout time.Duration
 	metrics *metrics
 	life    context.Context // ends with close
 	end     context.CancelFunc
-	work    sync.WaitGroup // the commit
+	work    sync.WaitGroup // of commit
 
 	mu         sync.Mutex
-	open       *group // what the next visit joins; nil for a new one
+	open       *group // which the next visit joins; nil if it begins a new one
 	waiting    int64  // visits of all groups
 	expected   int64  // the size of the last batch
 	full       chan struct{}
 	committing bool
 
-	// Of the commit alone.
+	// Used by commit only.
 	process string // "" until it is registered
 	number  int64
 }
@@ -92,8 +92,8 @@ func newCounter(l ledger, timeout time.Duration, m *metrics) *counter {
 	return c
 }
 
-// next counts one visit and returns its number, which no other visit gets. While Redis is away it waits, for as long as
-// the counter's timeout. After an error the visit may have been counted, unless it is ErrBusy or has a fault that lasts.
+// next counts one visit and returns its number, which no other visit gets. While Redis is away it waits up to the counter's
+// timeout. After an error the visit may have been counted, unless the error is ErrBusy or has a fault that lasts.
 func (c *counter) next(ctx context.Context) (int64, error) {
 	g, err := c.join()
 	if err != nil {
@@ -118,7 +118,7 @@ func (c *counter) next(ctx context.Context) (int64, error) {
 	return g.first + g.taken.Add(1) - 1, nil
 }
 
-// join adds a visit to the open group, and starts the commit where none is under way.
+// join adds a visit to the open group, and starts commit unless it runs.
 func (c *counter) join() (*group, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,17 +148,17 @@ func (c *counter) join() (*group, error) {
 	return g, nil
 }
 
-// leave takes a visitor out who does not wait any longer. Unless its batch was sent, it is not counted.
+// leave removes a visit whose caller no longer waits. It is not counted, unless its batch was already sent.
 func (c *counter) leave(g *group) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !g.settled {
+	if !g.finished {
 		g.waiting--
 		c.waiting--
 	}
 }
 
-// commit books one group after the other, until nobody waits.
+// commit books one group after the other, until no visit waits.
 func (c *counter) commit() {
 	for {
 		c.hold()
@@ -166,21 +166,21 @@ func (c *counter) commit() {
 		if g == nil {
 			return
 		}
-		last, n, err := c.settle(g)
+		last, n, err := c.bookGroup(g)
 		c.mu.Lock()
 		c.waiting -= g.waiting
-		g.settled, g.first, g.err = true, last-n+1, err
+		g.finished, g.first, g.err = true, last-n+1, err
 		c.mu.Unlock()
 		close(g.done)
 	}
 }
 
-// hold lets as many visits join as the last batch had: those who were just answered mostly come back at once, and a
-// batch of many costs hardly more than a batch of one. It costs a single visitor nothing, and nobody more than maxHold.
+// hold waits until as many visits have joined as the last batch had, for at most maxHold: clients that just got a response mostly
+// come back at once, and a large batch costs hardly more than a small one. With a single client it does not wait.
 func (c *counter) hold() {
 	c.mu.Lock()
 	select {
-	case <-c.full: // left over from a group that was sealed without waiting
+	case <-c.full: // left from a group that was sealed without waiting
 	default:
 	}
 	wait := c.open != nil && c.open.waiting < c.expected
@@ -197,7 +197,7 @@ func (c *counter) hold() {
 	}
 }
 
-// seal takes the open group. With none, the commit has ended.
+// seal closes the open group to further visits and returns it, or nil if there is none, which ends commit.
 func (c *counter) seal() *group {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -211,17 +211,17 @@ func (c *counter) seal() *group {
 	return g
 }
 
-// queued is the number of visits that wait for a number.
+// queued returns the number of visits that wait for a number.
 func (c *counter) queued() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.waiting
 }
 
-// close ends the commit: visits that still wait get ErrClosed.
+// close ends commit: visits that still wait get ErrClosed.
 func (c *counter) close() {
 	c.mu.Lock()
-	c.end() // under the lock, so that no commit starts after the wait
+	c.end() // with the lock held, so that commit does not start after the wait
 	c.mu.Unlock()
 	c.work.Wait()
 }

@@ -14,28 +14,28 @@ import (
 )
 
 const (
-	// Key holds the number of visits as a decimal string, as INCR would.
+	// Key holds the number of visits as a decimal string, as INCR writes it.
 	Key = "visits"
-	// batchesKey is a hash: for each process that counts, the number of its last batch and the counter after it, as
-	// "NUMBER LAST". The braces put it into the hash slot of Key.
+	// batchesKey is a hash: for each process, the number of its last batch and the counter after it, as "NUMBER LAST". The
+	// braces give it the hash slot of Key.
 	batchesKey = "{" + Key + "}:batches"
 	// probeKey never exists.
 	probeKey = "{" + Key + "}:probe"
-	// remembered is how long the hash lives after the first process has registered in it. Processes that are gone go
-	// with it, and those still there register again. A batch is tried for a fraction of it.
-	remembered = time.Hour
+	// batchesTTL is how long the hash lives after the first process has registered in it: that removes processes that have ended;
+	// the others register again. A batch is retried for a fraction of it.
+	batchesTTL = time.Hour
 )
 
-// Numbers of visits pass as strings: Lua's are doubles, exact only up to 2^53.
+// The scripts keep numbers as strings: Lua's are doubles, exact only up to 2^53.
 var (
-	// What is no hash under the name of ours is nothing that anybody needs.
+	// A value of another type under our hash's name is useless and is removed.
 	registerScript = redis.NewScript(`
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], '0 0')
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end`)
 
-	// Whatever is not what an earlier call wrote is as good as forgotten: the process registers again.
-	// INCRBY is the first to change anything, and nothing that follows can fail: it is all or nothing.
+	// If the entry is not what an earlier call wrote, the process must register again. INCRBY is the first command that changes
+	// anything, and the commands after it cannot fail, so the script is all or nothing.
 	bookScript = redis.NewScript(`
 local known = redis.pcall('HGET', KEYS[2], ARGV[1])
 if type(known) ~= 'string' then return false end
@@ -49,14 +49,14 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. last)
 return last`)
 )
 
-// keys are bookScript's.
-var keys = []string{Key, batchesKey}
+// bookKeys are the keys of bookScript.
+var bookKeys = []string{Key, batchesKey}
 
-// register uses a new name each time: a try whose answer was lost, or that comes late, is nobody's.
+// register uses a new name each time: an attempt whose reply was lost, or that arrives late, leaves an unused entry.
 func (s *Store) register(ctx context.Context) (string, error) {
 	process := rand.Text()
 	// EVAL, not EVALSHA: once an hour, one round trip.
-	err := registerScript.Eval(ctx, s.client, []string{batchesKey}, process, int(remembered.Seconds())).Err()
+	err := registerScript.Eval(ctx, s.client, []string{batchesKey}, process, int(batchesTTL.Seconds())).Err()
 	if errors.Is(err, redis.Nil) {
 		err = nil
 	}
@@ -68,7 +68,7 @@ func (s *Store) register(ctx context.Context) (string, error) {
 }
 
 func (s *Store) book(ctx context.Context, b batch) (int64, error) {
-	text, err := bookScript.Run(ctx, s.client, keys,
+	text, err := bookScript.Run(ctx, s.client, bookKeys,
 		b.process, strconv.FormatInt(b.number, 10), strconv.FormatInt(b.visits, 10)).Text()
 	if errors.Is(err, redis.Nil) {
 		s.noteWrite(ctx, nil)
@@ -79,18 +79,18 @@ func (s *Store) book(ctx context.Context, b batch) (int64, error) {
 	case err == nil:
 		last, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return 0, errForgotten // somebody else wrote it
+			return 0, errForgotten // another program wrote it
 		}
 		return last, nil
-	case refused(err):
+	case notRun(err):
 		return 0, fmt.Errorf("incrementing %q: %w: %w", Key, errNotBooked, fault.Explain(err))
 	default:
 		return 0, fmt.Errorf("incrementing %q: %w", Key, err)
 	}
 }
 
-// refused says that a command did not run: Redis said so, or never got it.
-func refused(err error) bool {
+// notRun reports whether a command did not run: Redis refused it or never got it.
+func notRun(err error) bool {
 	var reply redis.Error
 	var gone noConnection
 	return errors.As(err, &reply) || errors.As(err, &gone) || errors.Is(err, redis.ErrPoolTimeout)

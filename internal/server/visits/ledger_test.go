@@ -79,7 +79,7 @@ func TestLedger(t *testing.T) {
 		if keys := raw.Keys(ctx, "*").Val(); len(keys) != 2 {
 			t.Errorf("keys %q", keys)
 		}
-		if ttl := raw.TTL(ctx, batchesKey).Val(); ttl <= 0 || ttl > remembered {
+		if ttl := raw.TTL(ctx, batchesKey).Val(); ttl <= 0 || ttl > batchesTTL {
 			t.Errorf("expires in %s", ttl)
 		}
 	})
@@ -92,11 +92,11 @@ func TestTheHashExpires(t *testing.T) {
 	if _, err := s.Next(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m.FastForward(remembered / 2)
+	m.FastForward(batchesTTL / 2)
 	if _, err := s.register(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m.FastForward(remembered/2 + time.Second)
+	m.FastForward(batchesTTL/2 + time.Second)
 	if m.Exists(batchesKey) {
 		t.Errorf("%s is still there", batchesKey)
 	}
@@ -173,7 +173,7 @@ func TestDeletedKeys(t *testing.T) {
 	})
 }
 
-// What stands in Redis beside the counter is the counter's own: whatever somebody makes of it, visits are counted.
+// Visits are counted regardless of what somebody does to the hash of batches in Redis.
 func TestHarmedBatches(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store, raw *redis.Client) {
 		ctx := t.Context()

@@ -16,11 +16,11 @@ import (
 	"stackctl.dev/stackctl/internal/fault"
 )
 
-// link is whether Redis answers, and logs when that changes: once, not for every request.
+// link tracks whether Redis answers and counts, and logs changes once, not for every request.
 type link struct {
 	log   *slog.Logger
-	state atomic.Int32                // 0 until the first answer or error
-	fault atomic.Pointer[fault.Fault] // why it cannot count, though it answers
+	state atomic.Int32                // 0 until the first reply or error
+	fault atomic.Pointer[fault.Fault] // why Redis answers but cannot count
 }
 
 const (
@@ -33,7 +33,7 @@ func (l *link) note(err error) {
 	if err != nil && fault.Of(err) == nil {
 		state = linkAway
 	}
-	// The plain load keeps the usual case, no change, from writing to memory all requests share.
+	// Usually nothing has changed, and a load, unlike a swap, does not write to memory that all requests share.
 	if l.state.Load() == state {
 		return
 	}
@@ -48,7 +48,7 @@ func (l *link) note(err error) {
 	}
 }
 
-// noteFault logs when what keeps Redis from counting begins, changes or ends. A fault that lasts is logged with each visit.
+// noteFault logs when a fault that keeps Redis from counting begins, changes or ends. A lasting fault is also logged for each visit.
 func (l *link) noteFault(f *fault.Fault) {
 	if l.fault.Load() == f {
 		return
@@ -62,8 +62,8 @@ func (l *link) noteFault(f *fault.Fault) {
 	}
 }
 
-// Reason says in a few words why Redis is not ready. It goes into a response, so it
-// names neither addresses nor keys; those are in the log.
+// Reason returns in a few words why Redis is not ready. It is for responses, so it has no
+// addresses and keys; those are in the log.
 func Reason(err error) string {
 	var reply redis.Error
 	var dns *net.DNSError
@@ -75,7 +75,7 @@ func Reason(err error) string {
 	case errors.As(err, &dns):
 		return "name not found"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
+		return "timed out"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
@@ -84,8 +84,7 @@ func Reason(err error) string {
 	return "not reachable"
 }
 
-// redisLogger takes go-redis's own lines into the log. What matters in them is also in the
-// errors of the commands, so they are for debugging only.
+// redisLogger writes go-redis's messages to the log, at debug level: commands return the same errors.
 type redisLogger struct{ log *slog.Logger }
 
 func (l redisLogger) Printf(ctx context.Context, format string, v ...any) {

@@ -18,31 +18,34 @@ import (
 	"stackctl.dev/stackctl/internal/fault"
 )
 
-// bufferBytes is go-redis's buffer per direction and connection, whose default of 32 KiB
-// is far more than a batch and its reply.
+// bufferBytes is go-redis's buffer per direction and connection. The default of 32 KiB is far
+// more than a batch and its reply need.
 const bufferBytes = 4 << 10
 
-// Options say which Redis counts, and how.
+// Options configure the counter.
 type Options struct {
-	Addr     string        // host:port
-	Timeout  time.Duration // the longest a visit waits for its number
-	PoolSize int           // the most connections at a time; a count needs one
+	Addr     string        // of Redis, host:port
+	Timeout  time.Duration // how long a visit waits for its number
+	PoolSize int           // the largest number of connections; a count needs one
+
+	User         string // to log in as; "" is default
+	PasswordFile string // with the password; "" does not log in
 }
 
-// Store is the counter in Redis. It is the only code of the web tier that knows the Redis client.
+// Store is the counter in Redis. No other code of the web tier uses the Redis client.
 type Store struct {
 	counter *counter
 	client  *redis.Client
 	link    link
-	// life ends with Close, and with it every dial: go-redis dials on goroutines of its own, for
-	// as long as the dial timeout allows.
+	// life ends with Close, and ends every dial: go-redis dials on its own goroutines, which otherwise
+	// end only after the dial timeout.
 	life context.Context
 	end  context.CancelFunc
 }
 
-// Open makes a store and registers its metrics. Nothing is dialed before the first use, and Redis need not be there.
+// Open returns a store and registers its metrics. It does not dial before the first use, so Redis need not run yet.
 func Open(o Options, log *slog.Logger, reg prometheus.Registerer) *Store {
-	// go-redis has one logger for the whole program and prints plain text to stderr by default.
+	// go-redis has one logger for the whole program, which prints plain text to stderr by default.
 	redis.SetLogger(redisLogger{log})
 	s := &Store{link: link{log: log.With("redis", o.Addr)}}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -54,14 +57,19 @@ func Open(o Options, log *slog.Logger, reg prometheus.Registerer) *Store {
 }
 
 func redisOptions(o Options, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *redis.Options {
+	var onConnect func(context.Context, *redis.Conn) error
+	if o.PasswordFile != "" {
+		onConnect = login{o.User, o.PasswordFile}.onConnect
+	}
 	return &redis.Options{
-		Addr:   o.Addr,
-		Dialer: dial,
-		// The counter tries again by itself: it knows what may have been booked.
+		Addr:      o.Addr,
+		Dialer:    dial,
+		OnConnect: onConnect,
+		// The counter retries itself: it knows what may have been booked.
 		MaxRetries:    -1,
 		DialerRetries: 1,
 		DialTimeout:   attemptTimeout,
-		// The context carries the deadline; these are only the outer limits.
+		// The context has the deadline; these are only upper limits.
 		ContextTimeoutEnabled: true,
 		ReadTimeout:           attemptTimeout,
 		WriteTimeout:          attemptTimeout,
@@ -70,24 +78,23 @@ func redisOptions(o Options, dial func(ctx context.Context, network, addr string
 		PipelinePoolSize:      -1,
 		ReadBufferSize:        bufferBytes,
 		WriteBufferSize:       bufferBytes,
-		// What would add round trips to each new connection, for nothing that is needed here.
+		// These save each new connection round trips for features that are not used.
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
 }
 
-// Next counts one visit and returns its number, which no other visit gets. While Redis is away it waits, for as long as
-// Options.Timeout. After an error other than ErrBusy and
-// one with a fault that lasts the visit may have been counted.
+// Next counts one visit and returns its number, which no other visit gets. While Redis is away it waits up to Options.Timeout. After
+// an error the visit may have been counted, unless the error is ErrBusy or has a fault that lasts.
 func (s *Store) Next(ctx context.Context) (int64, error) { return s.counter.next(ctx) }
 
-// Visits returns how many visits were counted, without counting one: 0 where there is no counter yet. Where the next visit could
-// not be counted the error has the fault.
+// Visits returns how many visits were counted, without counting one, and 0 if there is no counter yet. If the next visit could not be
+// counted, the error has the fault.
 func (s *Store) Visits(ctx context.Context) (int64, error) {
 	pipe := s.client.Pipeline()
 	value := pipe.Get(ctx, Key)
-	// It sets nothing, as there is no such key, but is refused where a write would be.
+	// It changes nothing, because the key does not exist, but Redis refuses it if it would refuse a write.
 	probe := pipe.SetXX(ctx, probeKey, 0, time.Millisecond)
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	text, err := value.Result()
@@ -101,15 +108,15 @@ func (s *Store) Visits(ctx context.Context) (int64, error) {
 	s.noteWrite(ctx, err)
 	if err == nil {
 		var n int64
-		if n, err = number(text); err == nil {
+		if n, err = parseCount(text); err == nil {
 			return n, nil
 		}
 	}
 	return 0, fmt.Errorf("reading %q: %w", Key, fault.Explain(err))
 }
 
-// number reads a counter that can be incremented, as Redis holds it: without zeros or a plus before it.
-func number(text string) (int64, error) {
+// parseCount parses the counter, and returns a fault if Redis could not increment it: Redis accepts no leading zeros and no plus.
+func parseCount(text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil || strconv.FormatInt(n, 10) != text:
@@ -120,7 +127,7 @@ func number(text string) (int64, error) {
 	return n, nil
 }
 
-// Ping returns nil when Redis answers.
+// Ping returns nil if Redis answers.
 func (s *Store) Ping(ctx context.Context) error {
 	err := s.client.Ping(ctx).Err()
 	s.note(ctx, err)
@@ -137,8 +144,8 @@ func (s *Store) Close() error {
 	return s.client.Close()
 }
 
-// note passes on what a command says about Redis. A client that went away
-// and a shutdown of our own say nothing.
+// note records what a command's error says about Redis. If the client is gone or the store was
+// closed, it says nothing.
 func (s *Store) note(ctx context.Context, err error) {
 	if err != nil && (errors.Is(ctx.Err(), context.Canceled) || s.life.Err() != nil) {
 		return
@@ -146,7 +153,7 @@ func (s *Store) note(ctx context.Context, err error) {
 	s.link.note(err)
 }
 
-// noteWrite is note for what counts, or shows that it could.
+// noteWrite is note for commands that write, or that would be refused if a write were.
 func (s *Store) noteWrite(ctx context.Context, err error) {
 	s.note(ctx, err)
 	if f := fault.Of(err); err == nil || f != nil {
@@ -154,11 +161,10 @@ func (s *Store) noteWrite(ctx context.Context, err error) {
 	}
 }
 
-// dial connects to Redis. It never fails: where Redis is away it returns a connection that does.
+// dial connects to Redis. It never returns an error: if it cannot connect, it returns a connection whose uses fail.
 //
-// go-redis counts failed dials, and at PoolSize of them in a row it stops dialing and only looks
-// once a second whether the server is back. A stack starting up meets that at once: probes come every
-// few milliseconds, and Redis would be up for most of a second before anybody is told.
+// After PoolSize failed dials in a row, go-redis stops dialing and only checks once a second whether the server is back. While a stack
+// starts, with probes every few milliseconds, Redis would be up for most of a second before the web tier noticed.
 func (s *Store) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -170,17 +176,17 @@ func (s *Store) dial(ctx context.Context, network, addr string) (net.Conn, error
 	return conn, nil
 }
 
-// noConnection is why there is no connection. Nothing was sent on it.
+// noConnection is the error of a dial: nothing was sent.
 type noConnection struct{ err error }
 
 func (e noConnection) Error() string { return "connecting: " + e.err.Error() }
 func (e noConnection) Unwrap() error { return e.err }
 
-// deadConn is a connection that was never made. Each use says why.
+// deadConn is a connection that could not be opened; each use returns the dial's error.
 type deadConn struct{ err error }
 
-// With SyscallConn, go-redis's health check finds it dead when it lies in the pool because
-// the request that wanted it did not wait: it is thrown away there and Redis dialed again.
+// If a deadConn gets into the pool, because the request that wanted it did not wait, SyscallConn
+// makes go-redis's health check remove it and dial again.
 var (
 	_ net.Conn     = deadConn{}
 	_ syscall.Conn = deadConn{}

@@ -10,30 +10,30 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 )
 
-// command is what is known of a command, or of a subcommand such as CONFIG GET.
+// command describes a command, or a subcommand such as CONFIG GET.
 type command struct {
 	name       string // in capitals; "CONFIG GET" for a subcommand
 	summary    string
-	args       []string // the syntax, an element for each argument or option
+	args       []string // the syntax: an element for each argument or option
 	flags      []string // of the server: readonly, write, admin, may_replicate ...
 	categories []string // of the ACL: @dangerous, @scripting ...
-	// The positions of its keys among the arguments, as COMMAND has them: first 0 is none; last counts from the end if negative.
+	// The positions of its keys among the arguments, as in COMMAND: first 0 is none; a negative last counts from the end.
 	first, last, step int
 	subs              map[string]*command // by name in lower case
 }
 
-func (c *command) is(flag string) bool {
+func (c *command) has(flag string) bool {
 	return slices.Contains(c.flags, flag) || slices.Contains(c.categories, flag)
 }
 
-// Commands is what is known of the server's commands. It is safe for concurrent use.
-type Commands struct {
+// commandTable describes the server's commands. It is safe for concurrent use.
+type commandTable struct {
 	mu     sync.RWMutex
 	byName map[string]*command // in lower case
 }
 
-// lookup finds the command, or the subcommand, that a line runs.
-func (c *Commands) lookup(args []string) (command, bool) {
+// lookup returns the command, or the subcommand, that args run.
+func (c *commandTable) lookup(args []string) (command, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if len(args) == 0 {
@@ -51,7 +51,7 @@ func (c *Commands) lookup(args []string) (command, bool) {
 	return *found, true
 }
 
-// harmless are commands that the server flags as dangerous, or does not flag as reading only, and that change nothing all the same.
+// harmless are commands that change nothing although the server flags them as dangerous, or does not flag them as read-only.
 var harmless = map[string]bool{
 	"INFO": true, "CONFIG GET": true, "CLIENT LIST": true, "CLIENT INFO": true, "CLIENT ID": true, "CLIENT GETNAME": true, "LASTSAVE": true, "ROLE": true,
 	"MONITOR": true, "SLOWLOG GET": true, "SLOWLOG LEN": true, "LATENCY DOCTOR": true, "LATENCY GRAPH": true, "LATENCY HISTORY": true, "LATENCY LATEST": true,
@@ -59,33 +59,25 @@ var harmless = map[string]bool{
 	"MEMORY USAGE": true, "CLUSTER INFO": true, "CLUSTER NODES": true, "KEYS": true, "SORT_RO": true, "DEBUG OBJECT": true,
 }
 
-// readsOnly reports whether a command changes neither the data nor the server. One that is not known may change something.
-func readsOnly(c *Commands, args []string) bool {
-	found, ok := c.lookup(args)
+// ReadsOnly reports whether a command certainly changes neither the data nor the server. An unknown command may change something.
+func (s *Session) ReadsOnly(args []string) bool {
+	found, ok := s.commands.lookup(args)
 	switch {
 	case !ok:
 		return false
-	case found.is("readonly"), harmless[found.name]:
+	case found.has("readonly"), harmless[found.name]:
 		return true
 	}
-	for _, flag := range []string{"write", "admin", "may_replicate", "@dangerous", "@scripting", "@admin"} {
-		if found.is(flag) {
-			return false
-		}
-	}
-	return len(found.subs) == 0
+	return len(found.subs) == 0 && !slices.ContainsFunc([]string{"write", "admin", "may_replicate", "@dangerous", "@scripting", "@admin"}, found.has)
 }
 
-// ReadsOnly reports whether a command changes neither the data nor the server, as far as is known.
-func (s *Session) ReadsOnly(args []string) bool { return readsOnly(s.commands, args) }
-
-// Load asks the server for its commands, once. Without it, or with a server that does not tell, a small table of common ones serves.
+// Load asks the server for its commands, once. Until then, or if the server does not list them, a small table of common commands is used.
 func (s *Session) Load(ctx context.Context) error {
 	if err := s.take(ctx); err != nil {
 		return err
 	}
 	defer s.give()
-	if s.asked || s.multi {
+	if s.loaded || s.multi {
 		return nil
 	}
 	list, err := s.do(ctx, []string{"COMMAND"})
@@ -96,13 +88,13 @@ func (s *Session) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the commands' documentation: %w", err)
 	}
-	s.asked = true
+	s.loaded = true
 	s.commands.fill(list, docs)
 	return nil
 }
 
-// fill takes what a server told; what it did not tell stays as it is built in.
-func (c *Commands) fill(list, docs store.Reply) {
+// fill adds the server's descriptions; built-in ones stay if the server has none.
+func (c *commandTable) fill(list, docs store.Reply) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, entry := range list.Elems {
@@ -160,7 +152,7 @@ func (c *command) document(doc store.Reply) {
 	}
 }
 
-// syntax writes an argument as the documentation of Redis does: key, [EX seconds], <a | b>, key [key ...].
+// syntax formats an argument as Redis's documentation does: key, [EX seconds], <a | b>, key [key ...].
 func syntax(arg store.Reply) string {
 	fields := pairs(arg)
 	flags := texts(fields["flags"])
@@ -196,7 +188,7 @@ func syntax(arg store.Reply) string {
 	return text
 }
 
-// pairs reads a map, or the list of names and values in turn that stands for one in RESP2.
+// pairs returns a reply that is a map, or in RESP2 a list of alternating names and values, as a Go map.
 func pairs(r store.Reply) map[string]store.Reply {
 	m := make(map[string]store.Reply, len(r.Elems)/2)
 	for i := 0; i+1 < len(r.Elems); i += 2 {

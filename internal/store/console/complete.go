@@ -7,19 +7,19 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 )
 
-// Candidate is what a word could become. It is text to type: quoted where it must be.
+// Candidate is a completion of a word, quoted if necessary.
 type Candidate struct{ Text, Summary string }
 
-// Completion is what could stand at the end of a line.
+// Completion is how the last word of a line can be completed.
 type Completion struct {
-	From       int // where the word begins that is replaced, in bytes
+	From       int // where the word begins, in bytes
 	Candidates []Candidate
-	// WantKeys says that a key belongs here: those that begin with Prefix.
+	// WantKeys says that the word is a key: candidates are the keys that begin with Prefix.
 	WantKeys bool
 	Prefix   string
 }
 
-// maxCandidates bounds a completion; more words than that are no help.
+// maxCandidates bounds a completion: a longer list does not help.
 const maxCandidates = 200
 
 // Complete completes the last word of a line.
@@ -51,21 +51,21 @@ func (s *Session) Complete(line string) Completion {
 	return done
 }
 
-// lastWord separates the words of a line from the one that is being typed: of that, what has been typed is returned without its quote.
+// lastWord splits a line into complete words and the word being typed, which is returned without its quote.
 func lastWord(line string) (words []string, from int, last string) {
 	for cut := len(line); cut >= 0; cut-- {
 		if cut != 0 && line[cut-1] != ' ' {
 			continue
 		}
 		words, err := store.SplitLine(line[:cut])
-		if err == nil { // what follows is one word, whole or with an open quote
+		if err == nil { // the rest is one word, complete or with an open quote
 			return words, cut, strings.TrimLeft(line[cut:], `"'`)
 		}
 	}
 	return nil, 0, line
 }
 
-// takesKey reports whether a key stands at a position, counted from the command.
+// takesKey reports whether the argument at a position, counted from the command, is a key.
 func (c *command) takesKey(at int) bool {
 	if c.first == 0 || at < c.first || c.last >= 0 && at > c.last {
 		return false
@@ -77,15 +77,14 @@ func candidates(of map[string]*command, prefix string) []Candidate {
 	var found []Candidate
 	for name, c := range of {
 		if strings.HasPrefix(name, strings.ToLower(prefix)) {
-			text := strings.ToUpper(name)
-			found = append(found, Candidate{Text: text, Summary: c.summary})
+			found = append(found, Candidate{Text: strings.ToUpper(name), Summary: c.summary})
 		}
 	}
 	slices.SortFunc(found, func(a, b Candidate) int { return strings.Compare(a.Text, b.Text) })
 	return found[:min(len(found), maxCandidates)]
 }
 
-// Hint is the syntax of what is still to be typed, such as "value [NX|XX]".
+// Hint returns the syntax of the arguments that are still to be typed, such as "value [NX|XX]".
 func (s *Session) Hint(line string) string {
 	words, err := store.SplitLine(line)
 	if err != nil || len(words) == 0 || !strings.HasSuffix(line, " ") {
@@ -98,7 +97,7 @@ func (s *Session) Hint(line string) string {
 	given := len(words) - 1 - strings.Count(found.name, " ")
 	rest := found.args
 	for ; given > 0 && len(rest) > 0 && !strings.HasPrefix(rest[0], "["); given-- {
-		if strings.HasSuffix(rest[0], "...]") { // it may come again
+		if strings.HasSuffix(rest[0], "...]") { // it may be repeated
 			_, again, _ := strings.Cut(rest[0], " [")
 			return strings.Join(append([]string{"[" + again}, rest[1:]...), " ")
 		}
@@ -107,7 +106,7 @@ func (s *Session) Hint(line string) string {
 	return strings.Join(rest, " ")
 }
 
-// Quote writes a word so that it is read back as it is: in quotes only where it must be.
+// Quote returns a word as it must be typed: in quotes only if necessary.
 func Quote(word string) string {
 	if word != "" && !strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\'' || r == '\\' }) {
 		return word

@@ -9,37 +9,46 @@ import (
 	"time"
 )
 
-// destroys are commands that remove whole keys or more, though no category of the ACL says so for all of them.
+// Removes reports whether a command removes the keys that it names, so that Undo can restore them.
+func Removes(args []string) bool {
+	switch strings.ToUpper(args[0]) {
+	case "DEL", "UNLINK", "GETDEL":
+		return true
+	}
+	return false
+}
+
+// destroys are the commands that remove more than the keys that they name; no single ACL category has them all.
 var destroys = map[string]bool{
-	"DEL": true, "UNLINK": true, "GETDEL": true, "FLUSHDB": true, "FLUSHALL": true,
+	"FLUSHDB": true, "FLUSHALL": true,
 	"FUNCTION FLUSH": true, "FUNCTION DELETE": true, "SCRIPT FLUSH": true,
 }
 
-// gentle are commands that the ACL calls dangerous and that are not asked about: they save what is there already, or tell about users and
-// replicas. They are not harmless in the sense of readsOnly, which a screen that may change nothing goes by.
-var gentle = map[string]bool{
+// unconfirmed are commands that the ACL calls dangerous but that need no confirmation: they save the data, or describe users and
+// replicas. They do not count as ReadsOnly, which a read-only screen relies on.
+var unconfirmed = map[string]bool{
 	"BGSAVE": true, "BGREWRITEAOF": true, "ACL GETUSER": true, "ACL DRYRUN": true,
 	"CLUSTER REPLICAS": true, "CLUSTER SLAVES": true, "CLUSTER COUNT-FAILURE-REPORTS": true,
 }
 
-// Danger reports whether a command should be asked about: those that remove whole keys, and those that the server's ACL calls dangerous, unless
-// they only look.
+// Danger reports whether a command should be confirmed: one that removes whole keys, or that the server's ACL calls dangerous, unless it
+// only reads.
 func (s *Session) Danger(args []string) bool {
 	if len(args) == 0 {
 		return false
 	}
 	name := strings.ToUpper(args[0])
-	if destroys[name] || len(args) > 1 && destroys[name+" "+strings.ToUpper(args[1])] {
+	if Removes(args) || destroys[name] || len(args) > 1 && destroys[name+" "+strings.ToUpper(args[1])] {
 		return true
 	}
 	found, known := s.commands.lookup(args)
 	switch {
-	case !known, !found.is("@dangerous"), gentle[found.name]:
+	case !known, !found.has("@dangerous"), unconfirmed[found.name]:
 		return false
-	case name == "SORT": // dangerous for the time it takes; it changes something only with STORE
+	case name == "SORT": // dangerous because it is slow; it changes data only with STORE
 		return slices.ContainsFunc(args[1:], func(a string) bool { return strings.EqualFold(a, "STORE") })
 	}
-	return !readsOnly(s.commands, args)
+	return !s.ReadsOnly(args)
 }
 
 const (
@@ -47,7 +56,7 @@ const (
 	maxDescribed  = 10 // keys
 )
 
-// Describe says in words what a command would destroy or change, a line each. What cannot be found out is said too.
+// Describe says what a command would destroy or change, one line each, and what of it is unknown.
 func (s *Session) Describe(ctx context.Context, args []string) []string {
 	ctx, cancel := context.WithTimeout(ctx, describeLimit)
 	defer cancel()
@@ -56,19 +65,19 @@ func (s *Session) Describe(ctx context.Context, args []string) []string {
 	}
 	var lines []string
 	var err error
-	switch name := strings.ToUpper(args[0]); name {
-	case "DEL", "UNLINK", "GETDEL":
+	switch name := strings.ToUpper(args[0]); {
+	case Removes(args):
 		if lines, err = s.describeKeys(ctx, args[1:]); err == nil {
 			lines = append(lines, s.canUndo(ctx, args[1:]))
 		}
-	case "FLUSHDB", "FLUSHALL":
+	case name == "FLUSHDB", name == "FLUSHALL":
 		lines, err = s.describeAll(ctx, name == "FLUSHALL")
-	case "SWAPDB":
-		lines = []string{"two databases change places, for everybody; the same command changes them back"}
-	case "CONFIG":
+	case name == "SWAPDB":
+		lines = []string{"two databases are swapped, for all clients; the same command swaps them back"}
+	case name == "CONFIG":
 		lines, err = s.describeConfig(ctx, args)
-	case "SHUTDOWN":
-		lines = []string{"Redis ends: the counter is away until its container is started again"}
+	case name == "SHUTDOWN":
+		lines = []string{"Redis stops: visits cannot be counted until its container is started again"}
 	default:
 		if found, _ := s.commands.lookup(args); found.summary != "" {
 			lines = append(lines, found.summary)
@@ -76,21 +85,21 @@ func (s *Session) Describe(ctx context.Context, args []string) []string {
 		lines = append(lines, "it cannot be undone here")
 	}
 	if err != nil {
-		return append(lines, "what it would change is not known: "+err.Error())
+		return append(lines, "it is unknown what would change: "+err.Error())
 	}
 	return lines
 }
 
 func (s *Session) describeKeys(ctx context.Context, keys []string) ([]string, error) {
 	more := max(len(keys)-maxDescribed, 0)
-	infos, err := s.aux().KeyInfos(ctx, keys[:len(keys)-more])
+	infos, err := s.side().KeyInfos(ctx, keys[:len(keys)-more])
 	if err != nil {
 		return nil, err
 	}
 	var lines []string
 	for _, k := range infos {
 		if k.Type == "none" {
-			lines = append(lines, Quote(k.Key)+": there is no such key")
+			lines = append(lines, Quote(k.Key)+": no such key")
 			continue
 		}
 		text := fmt.Sprintf("%s: %s, %d bytes in memory", Quote(k.Key), k.Type, k.Size)
@@ -98,31 +107,31 @@ func (s *Session) describeKeys(ctx context.Context, keys []string) ([]string, er
 			text += ", expires in " + k.TTL.Round(time.Second).String()
 		}
 		if k.Type == "string" {
-			if value, ok, err := s.aux().Get(ctx, k.Key); err == nil && ok && len(value) <= 40 {
+			if value, ok, err := s.side().Get(ctx, k.Key); err == nil && ok && len(value) <= 40 {
 				text += ", value " + Quote(value)
 			}
 		}
 		lines = append(lines, text)
 	}
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d keys more", more))
+		lines = append(lines, fmt.Sprintf("and %d more keys", more))
 	}
 	return lines, nil
 }
 
-// canUndo says whether remove will keep the keys.
+// canUndo says whether the removal of keys can be undone.
 func (s *Session) canUndo(ctx context.Context, keys []string) string {
 	if err := s.take(ctx); err != nil {
-		return "whether it can be undone is not known: " + err.Error()
+		return "it is unknown whether it can be undone: " + err.Error()
 	}
 	defer s.give()
 	switch {
 	case s.multi:
 		return "it is queued in the transaction, and cannot be undone"
-	case s.keeps(ctx, keys):
+	case s.undoable(ctx, keys):
 		return "it can be undone afterwards"
 	}
-	return fmt.Sprintf("it cannot be undone: that is for at most %d keys of %d MiB in all, while no key is watched", maxUndoKeys, maxUndoBytes>>20)
+	return fmt.Sprintf("it cannot be undone: that works for up to %d keys and %d MiB, while no key is watched", maxUndoKeys, maxUndoBytes>>20)
 }
 
 func (s *Session) describeAll(ctx context.Context, everywhere bool) ([]string, error) {
@@ -130,7 +139,7 @@ func (s *Session) describeAll(ctx context.Context, everywhere bool) ([]string, e
 		return nil, err
 	}
 	defer s.give()
-	sum, err := s.aux().Summary(ctx)
+	sum, err := s.side().Summary(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,19 +149,19 @@ func (s *Session) describeAll(ctx context.Context, everywhere bool) ([]string, e
 	}
 	lines := []string{fmt.Sprintf("%d keys in database %d, %s, %d bytes in memory", sum.Keys, s.db, visits, sum.UsedBytes)}
 	if everywhere && !s.multi {
-		lines = append(lines, s.others(ctx)...)
+		lines = append(lines, s.describeOthers(ctx)...)
 	}
 	return append(lines, "it cannot be undone"), nil
 }
 
-// others says what the other databases hold, as far as the server tells: "db1:keys=3,expires=0" is a line of it.
-func (s *Session) others(ctx context.Context) []string {
+// describeOthers says how many keys the other databases have, from lines such as "db1:keys=3,expires=0" of INFO.
+func (s *Session) describeOthers(ctx context.Context) []string {
 	reply, err := s.do(ctx, []string{"INFO", "keyspace"})
 	if err == nil {
 		err = reply.Err()
 	}
 	if err != nil {
-		return []string{"what the other databases hold is not known: " + err.Error()}
+		return []string{"it is unknown what the other databases hold: " + err.Error()}
 	}
 	var lines []string
 	for line := range strings.Lines(reply.Text) {
@@ -180,7 +189,7 @@ func (s *Session) describeConfig(ctx context.Context, args []string) ([]string, 
 	var lines []string
 	for i := 2; i+1 < len(args); i += 2 {
 		if secretSetting(args[i]) {
-			lines = append(lines, args[i]+": another secret")
+			lines = append(lines, args[i]+": a new secret")
 			continue
 		}
 		reply, err := s.do(ctx, []string{"CONFIG", "GET", args[i]})
@@ -190,5 +199,5 @@ func (s *Session) describeConfig(ctx context.Context, args []string) ([]string, 
 		old := pairs(reply)[strings.ToLower(args[i])]
 		lines = append(lines, fmt.Sprintf("%s: %s -> %s", args[i], Quote(old.Text), Quote(args[i+1])))
 	}
-	return append(lines, "until Redis is started again"), nil
+	return append(lines, "until Redis restarts"), nil
 }

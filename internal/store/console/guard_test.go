@@ -39,16 +39,16 @@ func TestDescribe(t *testing.T) {
 		want []string
 	}{
 		{"DEL visits l none brief", []string{
-			"visits: string, N bytes in memory, value 7", "l: list, N bytes in memory", "none: there is no such key",
+			"visits: string, N bytes in memory, value 7", "l: list, N bytes in memory", "none: no such key",
 			"brief: string, N bytes in memory, expires in 1m40s, value v", "it can be undone afterwards",
 		}},
 		{"FLUSHDB", []string{"3 keys in database 0, 7 visits, N bytes in memory", "it cannot be undone"}},
 		{"FLUSHALL", []string{"3 keys in database 0, 7 visits, N bytes in memory", "1 keys in database 3", "it cannot be undone"}},
 		{"CONFIG SET maxmemory-policy allkeys-lru timeout 5", []string{
-			"maxmemory-policy: noeviction -> allkeys-lru", "timeout: 0 -> 5", "until Redis is started again",
+			"maxmemory-policy: noeviction -> allkeys-lru", "timeout: 0 -> 5", "until Redis restarts",
 		}},
-		{"CONFIG SET requirepass hunter2", []string{"requirepass: another secret", "until Redis is started again"}},
-		{"SHUTDOWN", []string{"Redis ends: the counter is away until its container is started again"}},
+		{"CONFIG SET requirepass hunter2", []string{"requirepass: a new secret", "until Redis restarts"}},
+		{"SHUTDOWN", []string{"Redis stops: visits cannot be counted until its container is started again"}},
 		{"", nil},
 	}
 	for _, c := range cases {
@@ -79,7 +79,7 @@ func TestDescribeManyKeys(t *testing.T) {
 		args = append(args, "k")
 	}
 	got := s.Describe(t.Context(), args)
-	if len(got) != maxDescribed+2 || got[maxDescribed] != "and 991 keys more" || !strings.HasPrefix(got[maxDescribed+1], "it cannot be undone: ") {
+	if len(got) != maxDescribed+2 || got[maxDescribed] != "and 991 more keys" || !strings.HasPrefix(got[maxDescribed+1], "it cannot be undone: ") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -90,7 +90,7 @@ func TestDescribeOfAServerThatIsAway(t *testing.T) {
 	defer s.Close()
 	for _, line := range []string{"DEL a", "FLUSHALL", "CONFIG SET a b"} {
 		got := s.Describe(t.Context(), strings.Fields(line))
-		if len(got) == 0 || !strings.Contains(got[len(got)-1], "is not known: ") {
+		if len(got) == 0 || !strings.Contains(got[len(got)-1], "it is unknown what would change: ") {
 			t.Errorf("%q: got %q", line, got)
 		}
 	}

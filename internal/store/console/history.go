@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// maxHistory is how many lines a History holds, and about how many its file does.
+	// maxHistory is the number of lines of a History, and about that of its file.
 	maxHistory = 1000
-	// maxHistoryFile bounds what is read of a file, in case something else wrote into it.
+	// maxHistoryFile bounds how much of a file is read, in case another program wrote into it.
 	maxHistoryFile = 4 << 20
-	// maxHistoryLine bounds a line: a value that was pasted is no line to look for again.
+	// maxHistoryLine bounds a line: nobody searches for a long pasted value.
 	maxHistoryLine = 4 << 10
 )
 
-// History is the lines that were typed, in memory and in a file that only its owner can read. Lines with secrets are in neither. It is for
-// one goroutine at a time; processes may share the file.
+// History is the lines that were typed, in memory and in a file that only its owner can read. Neither has lines with secrets. A History
+// is not safe for concurrent use; processes may share the file.
 type History struct {
 	path  string // "" is memory only
 	lines []string
 	err   error
 }
 
-// OpenHistory reads the lines of a file, which need not be there yet; path "" keeps them in memory only. With an error, the History
-// that comes along still works, in memory only.
+// OpenHistory reads the lines of a file, which need not exist yet; path "" keeps them in memory only. If there is an error, the returned
+// History works too, in memory only.
 func OpenHistory(path string) (*History, error) {
 	if path == "" {
 		return &History{}, nil
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // trimming replaces the file, not what points to it
+		path = real // trimming replaces the file, not the link to it
 	}
 	h := &History{path: path}
 	if err := h.load(); err != nil {
@@ -45,12 +45,12 @@ func OpenHistory(path string) (*History, error) {
 	return h, nil
 }
 
-// load reads the file and, when it has grown well beyond what is kept, trims it.
+// load reads the file, and trims it if it has more than twice the lines that are kept.
 func (h *History) load() error {
 	if err := os.MkdirAll(filepath.Dir(h.path), 0o700); err != nil {
 		return err
 	}
-	// The lock is held until the file is replaced, so that nobody's line is lost between; if another has it, the next start trims.
+	// The lock is held until the file is replaced, so that no process's line is lost; if another process has it, the next start trims.
 	f, locked, err := openLocked(h.path, os.O_RDONLY, true)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (h *History) load() error {
 		return err
 	}
 	all := slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" })
-	clean := slices.DeleteFunc(slices.Clone(all), hasSecret) // somebody else may have put them there
+	clean := slices.DeleteFunc(slices.Clone(all), Secret) // another program may have written them
 	h.lines = clean[max(0, len(clean)-maxHistory):]
 	if locked && (cut || len(all) > 2*maxHistory || len(clean) < len(all)) {
 		return replace(h.path, strings.Join(append(slices.Clone(h.lines), ""), "\n"))
@@ -72,7 +72,7 @@ func (h *History) load() error {
 	return nil
 }
 
-// readTail reads at most limit bytes from the end of a file, and drops the line that is cut by it.
+// readTail reads at most limit bytes from the end of a file, without the first line if that is cut.
 func readTail(f *os.File, limit int64) (text string, cut bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -91,7 +91,7 @@ func readTail(f *os.File, limit int64) (text string, cut bool, err error) {
 	return text, from > 0, nil
 }
 
-// replace puts new contents in the place of a file, so that a reader sees the old or the new.
+// replace replaces a file's content at once: a reader sees the old or the new one.
 func replace(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
 	if err != nil {
@@ -110,10 +110,10 @@ func replace(path, text string) error {
 	return err
 }
 
-// Add keeps a line, but for one that repeats the last, begins with a blank or holds a secret.
+// Add adds a line, unless it repeats the last one, begins with a blank or contains a secret.
 func (h *History) Add(line string) {
 	line = strings.TrimRight(line, " \t\r\n")
-	if line == "" || line[0] == ' ' || len(line) > maxHistoryLine || strings.ContainsAny(line, "\n\r\x00") || hasSecret(line) {
+	if line == "" || line[0] == ' ' || len(line) > maxHistoryLine || strings.ContainsAny(line, "\n\r\x00") || Secret(line) {
 		return
 	}
 	if len(h.lines) > 0 && h.lines[len(h.lines)-1] == line {
@@ -144,15 +144,14 @@ func appendLine(path, line string) error {
 	return err
 }
 
-// openLocked opens a file and locks it, as lock does. If the file was replaced between the two, the new one is meant: what is done to
-// the old one is lost, and what is read there is old.
-func openLocked(path string, flags int, alone bool) (f *os.File, locked bool, err error) {
+// openLocked opens a file and locks it with lock. If the file was replaced in between, it opens the new one.
+func openLocked(path string, flags int, exclusive bool) (f *os.File, locked bool, err error) {
 	for range 10 {
 		f, err := os.OpenFile(path, flags|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, false, err
 		}
-		locked := lock(f, alone)
+		locked := lock(f, exclusive)
 		current, err := os.Stat(path)
 		own, errOwn := f.Stat()
 		if err != nil || errOwn != nil || os.SameFile(current, own) {
@@ -160,19 +159,19 @@ func openLocked(path string, flags int, alone bool) (f *os.File, locked bool, er
 		}
 		_ = f.Close()
 	}
-	return nil, false, errors.New("the file is replaced again and again")
+	return nil, false, errors.New("another program keeps replacing it")
 }
 
 // Err returns why lines are no longer written to the file, or nil while they are.
 func (h *History) Err() error { return h.err }
 
-// Len is the number of lines.
+// Len returns the number of lines.
 func (h *History) Len() int { return len(h.lines) }
 
-// At is a line; 0 is the oldest.
+// At returns a line; 0 is the oldest.
 func (h *History) At(i int) string { return h.lines[i] }
 
-// Search finds the latest line before index before that holds text.
+// Search returns the last line before index before that contains text.
 func (h *History) Search(text string, before int) (i int, ok bool) {
 	for i := min(before, len(h.lines)) - 1; i >= 0; i-- {
 		if strings.Contains(h.lines[i], text) {
@@ -182,17 +181,14 @@ func (h *History) Search(text string, before int) (i int, ok bool) {
 	return 0, false
 }
 
-// Secret reports whether a line holds, or may hold, a password: it is kept nowhere and shown to nobody.
-func Secret(line string) bool { return hasSecret(line) }
-
-// hasSecret reports whether a line holds, or may hold, a password.
-func hasSecret(line string) bool {
+// Secret reports whether a line may contain a password, so that it must be neither kept nor shown.
+func Secret(line string) bool {
 	args, err := store.SplitLine(line)
-	if err != nil { // an open quote: the words are the same but for that
+	if err != nil { // a quote is open: split without it
 		args = strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\"'", r) })
 	}
 	if len(args) > 0 {
-		if _, err := strconv.Atoi(args[0]); err == nil { // redis-cli reads this as a number of times
+		if _, err := strconv.Atoi(args[0]); err == nil { // redis-cli repeats the command that often
 			args = args[1:]
 		}
 	}
@@ -221,7 +217,7 @@ func hasSecret(line string) bool {
 	return false
 }
 
-// secretSetting reports whether a configuration parameter holds a password, or the name that goes with it.
+// secretSetting reports whether a configuration parameter holds a password, or the user name that belongs to one.
 func secretSetting(name string) bool {
 	name = strings.ToUpper(name)
 	return strings.Contains(name, "PASS") || strings.Contains(name, "AUTH") || name == "MASTERUSER" || name == "PRIMARYUSER"

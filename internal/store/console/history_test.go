@@ -58,7 +58,7 @@ func TestHistoryHoldsNoSecrets(t *testing.T) {
 		"MIGRATE h 1 k 0 5 AUTH pw": true, "MIGRATE h 1 k 0 5 AUTH2 u pw": true, "SENTINEL SET m auth-pass x": true,
 		"HELLO 3": false, "CONFIG GET requirepass": false, "ACL GETUSER a": false, "GET auth": false, "AUTH": false, "MIGRATE h 1 k 0 5": false, "": false,
 	} {
-		if got := hasSecret(line); got != want {
+		if got := Secret(line); got != want {
 			t.Errorf("%q: got secret %v, want %v", line, got, want)
 		}
 		h := &History{}
@@ -162,7 +162,7 @@ func FuzzHistory(f *testing.F) {
 			t.Fatal(h.Len(), h.Err())
 		}
 		for i := range again.Len() {
-			if at := again.At(i); strings.Contains(at, "\n") || hasSecret(at) {
+			if at := again.At(i); strings.Contains(at, "\n") || Secret(at) {
 				t.Errorf("got %q", at)
 			}
 		}

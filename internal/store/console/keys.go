@@ -8,14 +8,14 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 )
 
-// keysLimit bounds the look for keys: a person types meanwhile, and Redis serves others.
+// keysLimit bounds a scan for keys, during which a person types and Redis serves other clients.
 const keysLimit = 50 * time.Millisecond
 
-// Keys lists keys that match a glob pattern with type, time to live and size, at most limit of them, as far as they are found within 50 ms once
-// the connection stands. complete tells whether these are all. Unlike the rest of a Session it may be called at any time.
+// Keys lists keys that match a glob pattern with type, time to live and size: at most limit of them, found within 50 ms on an open
+// connection. complete reports whether these are all. Unlike other methods of a Session it does not wait for the current command.
 func (s *Session) Keys(ctx context.Context, pattern string, limit int) (keys []store.KeyInfo, complete bool, err error) {
-	client := s.aux()
-	if err := client.Ping(ctx); err != nil { // the way there may take longer than the look
+	client := s.side()
+	if err := client.Ping(ctx); err != nil { // connecting may take longer than the scan
 		return nil, false, err
 	}
 	scan, cancel := context.WithTimeout(ctx, keysLimit)
@@ -28,7 +28,7 @@ func (s *Session) Keys(ctx context.Context, pattern string, limit int) (keys []s
 	return keys, complete, err
 }
 
-// Prefix makes a glob pattern of what keys begin with.
+// Prefix returns a glob pattern that matches the keys that begin with text.
 func Prefix(text string) string {
 	escaped := make([]byte, 0, len(text)+1)
 	for i := range len(text) {

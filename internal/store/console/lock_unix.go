@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// lockLimit bounds the wait for a lock: a process that was stopped may hold it for good.
+// lockLimit bounds the wait for a lock: a suspended process may hold it for any time.
 const lockLimit = 100 * time.Millisecond
 
-// lock locks a file until it is closed: alone, at once or not at all, or beside others, after those that have it alone.
-func lock(f *os.File, alone bool) bool {
+// lock locks a file until it is closed, and reports whether it did. It tries once for an exclusive lock, and waits for a shared one.
+func lock(f *os.File, exclusive bool) bool {
 	how := syscall.LOCK_SH | syscall.LOCK_NB
-	if alone {
+	if exclusive {
 		how = syscall.LOCK_EX | syscall.LOCK_NB
 	}
-	if try(f, how) {
+	if tryLock(f, how) {
 		return true
 	}
-	if alone {
+	if exclusive {
 		return false
 	}
 	tick := time.NewTicker(time.Millisecond)
@@ -28,13 +28,13 @@ func lock(f *os.File, alone bool) bool {
 	deadline := time.Now().Add(lockLimit)
 	for time.Now().Before(deadline) {
 		<-tick.C
-		if try(f, how) {
+		if tryLock(f, how) {
 			return true
 		}
 	}
 	return false
 }
 
-func try(f *os.File, how int) bool {
+func tryLock(f *os.File, how int) bool {
 	return syscall.Flock(int(f.Fd()), how) == nil
 }

@@ -84,7 +84,7 @@ func TestUndoOfEveryType(t *testing.T) {
 		t.Fatalf("got %+v, want 7 removed", r)
 	}
 	do(t, s, "SET h taken")
-	undone(t, s, "restored s l set z x fleeting; left as they are, since they exist again: h")
+	undone(t, s, "restored s l set z x fleeting; not changed, because they exist again: h")
 	if after := do(t, s, "DUMP x"); after.Text != before.Text {
 		t.Errorf("got %q, want %q", after.Text, before.Text)
 	}
@@ -101,7 +101,7 @@ func TestWhatExpiredMeanwhileIsNotGivenBack(t *testing.T) {
 	do(t, s, "SET k v PX 30")
 	do(t, s, "UNLINK k")
 	<-time.After(40 * time.Millisecond)
-	undone(t, s, "restored nothing; expired meanwhile: k")
+	undone(t, s, "restored nothing; already expired: k")
 }
 
 func TestGetdelRepliesAndIsUndone(t *testing.T) {

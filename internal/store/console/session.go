@@ -1,5 +1,5 @@
-// Package console is a Redis console without its screen: one session that runs any command, knows the commands of its server, completes what
-// is typed, asks for what destroys, and can take the last removal back.
+// Package console is a Redis console without a screen: a session that runs any command, knows the server's commands, completes lines,
+// says which commands to confirm, and can undo the last removal.
 package console
 
 import (
@@ -13,19 +13,19 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 )
 
-// Session runs commands on one connection, which is made when the first command needs it and again after it was lost. No command is ever
-// sent twice. Commands take turns, so that it is safe for concurrent use; Prompt is of the last one that has ended.
+// Session runs commands on one connection, which is opened for the first command and again after it was lost. No command is ever sent
+// twice. Commands run one at a time, so a Session is safe for concurrent use; Prompt shows the state after the last finished command.
 type Session struct {
-	turn     chan struct{} // holds a token while nobody uses the connection
+	turn     chan struct{} // holds a token while the connection is not in use
 	dial     store.Dialer
 	opts     []store.Option
 	conn     *store.Conn
-	commands *Commands
-	asked    bool // for the commands of the server
+	commands *commandTable
+	loaded   bool // the server's commands are in the table
 	undo     *undo
 
 	clientMu sync.Mutex
-	client   *store.Client // for what the console itself wants to know, beside the connection, in the same database
+	client   *store.Client // a second connection, for the console's own reads, in the same database
 
 	db       int
 	queuedDB int // of a SELECT in the transaction
@@ -35,16 +35,16 @@ type Session struct {
 	loggedIn bool // AUTH was typed: the session does not keep the password
 }
 
-// New makes a session in database db; nothing is dialled yet.
+// New returns a session in database db; it does not dial yet.
 func New(dial store.Dialer, db int, opts ...store.Option) *Session {
 	s := &Session{dial: dial, opts: opts, commands: builtin(), turn: make(chan struct{}, 1)}
 	s.turn <- struct{}{}
-	s.use(db)
+	s.selectDB(db)
 	return s
 }
 
-// use makes db the session's database, and the client's.
-func (s *Session) use(db int) {
+// selectDB makes db the database of the session and of its client.
+func (s *Session) selectDB(db int) {
 	s.clientMu.Lock()
 	defer s.clientMu.Unlock()
 	if s.client != nil {
@@ -60,17 +60,17 @@ func (s *Session) in(db int) []store.Option {
 	return append(s.opts[:len(s.opts):len(s.opts)], store.WithDB(db))
 }
 
-// aux is the client for those that may run beside a command.
-func (s *Session) aux() *store.Client {
+// side returns the client for reads that may run at the same time as a command.
+func (s *Session) side() *store.Client {
 	s.clientMu.Lock()
 	defer s.clientMu.Unlock()
 	return s.client
 }
 
-// Close closes the connections, once the command under way has ended.
+// Close closes the connections, after the current command has ended.
 func (s *Session) Close() error {
-	err := s.aux().Close()
-	<-s.turn // what is under way ends with its context
+	err := s.side().Close()
+	<-s.turn // the current command ends with its context
 	defer s.give()
 	if s.conn != nil {
 		err = errors.Join(err, s.conn.Close())
@@ -78,10 +78,10 @@ func (s *Session) Close() error {
 	return err
 }
 
-// ErrStateLost says that the connection was lost, and with it what a command was to go on with: the command was not sent.
+// ErrStateLost says that the connection was lost, and with it a state that the command relies on: the command was not sent.
 var ErrStateLost = errors.New("the connection was lost")
 
-// Prompt is what stands before a line: the database if it is not 0, and (TX) in a transaction, as redis-cli has them.
+// Prompt returns redis-cli's prompt: with the database if it is not 0, and with (TX) in a transaction.
 func (s *Session) Prompt() string {
 	text := "redis"
 	if s.db != 0 {
@@ -93,8 +93,8 @@ func (s *Session) Prompt() string {
 	return text + "> "
 }
 
-// Do sends a command and returns its reply; an error reply of Redis is a reply. An error means that there is none: whether a command
-// that was sent has been carried out is then unknown, and the error says so. Commands that are answered with a stream are for Stream.
+// Do sends a command and returns its reply; an error reply of Redis is a reply. An error means that there is no reply; if it is unknown
+// whether Redis ran the command, the error says so. Commands that are answered with a stream need Stream.
 func (s *Session) Do(ctx context.Context, args []string) (store.Reply, error) {
 	if err := s.take(ctx); err != nil {
 		return store.Reply{}, err
@@ -103,7 +103,7 @@ func (s *Session) Do(ctx context.Context, args []string) (store.Reply, error) {
 	return s.do(ctx, args)
 }
 
-// take waits for the turn to use the connection, which give ends.
+// take waits for the turn to use the connection; give ends it.
 func (s *Session) take(ctx context.Context) error {
 	select {
 	case <-s.turn:
@@ -115,7 +115,7 @@ func (s *Session) take(ctx context.Context) error {
 
 func (s *Session) give() { s.turn <- struct{}{} }
 
-// do is Do for whoever has the turn.
+// do is Do for callers that have the turn.
 func (s *Session) do(ctx context.Context, args []string) (store.Reply, error) {
 	if store.Streams(args) {
 		return store.Reply{}, fmt.Errorf("sending %q: it is answered with a stream of messages", args[0])
@@ -125,15 +125,15 @@ func (s *Session) do(ctx context.Context, args []string) (store.Reply, error) {
 
 func (s *Session) send(ctx context.Context, args []string) (store.Reply, error) {
 	if len(args) == 0 {
-		return store.Reply{}, errors.New("sending command: it is empty")
+		return store.Reply{}, errors.New("sending command: there is no command; type one, such as PING")
 	}
 	if err := s.connect(ctx); err != nil {
 		return store.Reply{}, err
 	}
 	reply, err := s.conn.Do(ctx, args...)
 	if err != nil {
-		if s.conn.Err() != nil && !readsOnly(s.commands, args) {
-			err = fmt.Errorf("%w; whether it was carried out is not known", err)
+		if s.conn.Err() != nil && !s.ReadsOnly(args) {
+			err = fmt.Errorf("%w; it is unknown whether Redis ran it", err)
 		}
 		return store.Reply{}, err
 	}
@@ -141,7 +141,8 @@ func (s *Session) send(ctx context.Context, args []string) (store.Reply, error) 
 	return reply, nil
 }
 
-// connect makes the connection if there is none, or no more. What the old one was set to is set again; what cannot be is said, once.
+// connect opens a connection unless there is a working one, with the settings of the old one. If those included a transaction, watched
+// keys or a login, which cannot be restored, it returns ErrStateLost once.
 func (s *Session) connect(ctx context.Context) error {
 	if s.conn != nil && s.conn.Err() == nil {
 		return nil
@@ -178,7 +179,7 @@ func (s *Session) connect(ctx context.Context) error {
 	return nil
 }
 
-// follow keeps track of what a command did to the connection.
+// follow records how a command changed the connection's state.
 func (s *Session) follow(args []string, reply store.Reply) {
 	name := strings.ToUpper(args[0])
 	if reply.Kind == store.Error {
@@ -193,7 +194,7 @@ func (s *Session) follow(args []string, reply store.Reply) {
 		s.multi, s.queuedDB = true, s.db
 	case "EXEC", "DISCARD":
 		if name == "EXEC" && reply.Kind == store.Array {
-			s.use(s.queuedDB)
+			s.selectDB(s.queuedDB)
 		}
 		s.multi, s.watching = false, false
 	case "WATCH", "UNWATCH":
@@ -204,7 +205,7 @@ func (s *Session) follow(args []string, reply store.Reply) {
 		if n, err := strconv.Atoi(args[1]); err == nil && queued {
 			s.queuedDB = n
 		} else if err == nil {
-			s.use(n)
+			s.selectDB(n)
 		}
 	case "HELLO":
 		if len(args) > 1 {
@@ -213,17 +214,17 @@ func (s *Session) follow(args []string, reply store.Reply) {
 		}
 	case "RESET":
 		s.multi, s.watching, s.resp3, s.loggedIn = false, false, false, false
-		s.use(0)
+		s.selectDB(0)
 	case "QUIT":
 		_ = s.conn.Close()
 	}
 }
 
-// InTransaction reports whether MULTI was begun and not ended.
+// InTransaction reports whether a transaction is open.
 func (s *Session) InTransaction() bool { return s.multi }
 
-// Stream sends a command that is answered with a stream of messages (SUBSCRIBE, MONITOR), and gives each to emit until ctx ends or emit fails.
-// The connection is given up afterwards: the next command makes a new one.
+// Stream sends a command that is answered with a stream of messages (SUBSCRIBE, MONITOR), and passes each to emit until ctx ends or emit
+// fails. It closes the connection afterwards: the next command opens a new one.
 func (s *Session) Stream(ctx context.Context, args []string, emit func(store.Reply) error) error {
 	if err := s.take(ctx); err != nil {
 		return err

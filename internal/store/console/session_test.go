@@ -155,7 +155,7 @@ func TestNoCommandIsSentTwice(t *testing.T) {
 	}
 	l.cut()
 	_, err := s.Run(t.Context(), []string{"INCR", "a"})
-	if err == nil || !strings.Contains(err.Error(), "whether it was carried out is not known") {
+	if err == nil || !strings.Contains(err.Error(), "it is unknown whether Redis ran it") {
 		t.Errorf("%v", err)
 	}
 }
@@ -220,9 +220,9 @@ func TestUndoGivesBackWhatWasRemoved(t *testing.T) {
 	if reply := do(t, s, "DEL a h none"); reply.Int != 2 {
 		t.Fatalf("%+v", reply)
 	}
-	_ = l.Set("h", "made meanwhile")
+	_ = l.Set("h", "created in between")
 	text, err := s.Undo(t.Context())
-	if err != nil || text != "restored a; left as they are, since they exist again: h" {
+	if err != nil || text != "restored a; not changed, because they exist again: h" {
 		t.Errorf("%q, %v", text, err)
 	}
 	if got, _ := l.Get("a"); got != "1" || l.TTL("a") < 59*time.Minute {

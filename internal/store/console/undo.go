@@ -12,30 +12,30 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 )
 
-// What is kept of one removal at the most.
+// Bounds of a removal that can be undone.
 const (
 	maxUndoKeys  = 1000
 	maxUndoBytes = 16 << 20
 )
 
-// ErrNothingToUndo says that nothing was removed here that could be given back.
-var ErrNothingToUndo = errors.New("nothing to undo: no key was removed here since the last undo")
+// ErrNothingToUndo says that no removal of this session can be undone.
+var ErrNothingToUndo = errors.New("nothing to undo: no key was removed in this console since the last undo")
 
 // undo is the last removal.
 type undo struct {
 	db      int
-	counter bool // it was the visit counter's reset, which Redis itself remembers
+	counter bool // it was a reset of the visit counter, for which Redis keeps the value
 	keys    []dump
-	lost    []string // keys that the server would not dump
+	lost    []string // keys that the server could not dump
 }
 
-// dump is a key as it was, in the form that RESTORE takes.
+// dump is a removed key, with its value in the form that RESTORE takes.
 type dump struct {
 	key, value string
 	expires    time.Time // zero is never
 }
 
-// Run carries out a command: a removal so that Undo can take it back, anything else as Do does.
+// Run runs a command: a removal so that Undo can restore the keys, any other as Do does.
 func (s *Session) Run(ctx context.Context, args []string) (store.Reply, error) {
 	if err := s.take(ctx); err != nil {
 		return store.Reply{}, err
@@ -44,14 +44,13 @@ func (s *Session) Run(ctx context.Context, args []string) (store.Reply, error) {
 	if s.multi || len(args) < 2 {
 		return s.do(ctx, args)
 	}
-	switch strings.ToUpper(args[0]) {
-	case "DEL", "UNLINK", "GETDEL":
+	if Removes(args) {
 		return s.remove(ctx, args)
 	}
 	return s.do(ctx, args)
 }
 
-// remove dumps the keys and removes them in one transaction, so that what is kept is what was removed.
+// remove dumps the keys and removes them in one transaction, so that the dumps are the values that were removed.
 func (s *Session) remove(ctx context.Context, args []string) (store.Reply, error) {
 	keys := args[1:]
 	if len(keys) == 1 && keys[0] == store.VisitsKey && !strings.EqualFold(args[0], "GETDEL") {
@@ -59,18 +58,18 @@ func (s *Session) remove(ctx context.Context, args []string) (store.Reply, error
 			return reply, err
 		}
 	}
-	if !s.keeps(ctx, keys) {
-		return s.removeForGood(ctx, args)
+	if !s.undoable(ctx, keys) {
+		return s.removeWithoutUndo(ctx, args)
 	}
-	replies, err := s.transaction(ctx, removal(args))
+	replies, err := s.transaction(ctx, dumpAndRemove(args))
 	if err != nil {
 		if s.conn == nil || s.conn.Err() != nil {
-			s.multi = false // nobody typed MULTI, so nobody is to hear that it is lost
+			s.multi = false // the user did not type MULTI, so the next command need not say that it is lost
 		}
 		return store.Reply{}, err
 	}
 	if replies == nil {
-		return s.removeForGood(ctx, args)
+		return s.removeWithoutUndo(ctx, args)
 	}
 	last := replies[len(replies)-1]
 	if last.Kind == store.Error {
@@ -91,13 +90,13 @@ func (s *Session) remove(ctx context.Context, args []string) (store.Reply, error
 	return last, nil
 }
 
-// removeForGood removes without a way back: what could be undone before is not the last removal any more.
-func (s *Session) removeForGood(ctx context.Context, args []string) (store.Reply, error) {
+// removeWithoutUndo removes the keys and forgets the removal before, which is no longer the last one.
+func (s *Session) removeWithoutUndo(ctx context.Context, args []string) (store.Reply, error) {
 	s.undo = nil
 	return s.do(ctx, args)
 }
 
-// add keeps a key by the replies to DUMP and PTTL.
+// add adds a key with the replies to DUMP and PTTL.
 func (u *undo) add(key string, value, ttl store.Reply) {
 	switch value.Kind {
 	case store.String:
@@ -111,17 +110,18 @@ func (u *undo) add(key string, value, ttl store.Reply) {
 	}
 }
 
-// keeps reports whether a removal of keys can be undone. A transaction of its own would end the watch for the one that is to come.
-func (s *Session) keeps(ctx context.Context, keys []string) bool {
+// undoable reports whether a removal of keys can be undone. While keys are watched it cannot: its transaction would end the watch.
+func (s *Session) undoable(ctx context.Context, keys []string) bool {
 	return !s.watching && len(keys) <= maxUndoKeys && s.small(ctx, keys)
 }
 
-// resetCounter removes the visit counter as `stackctl reset` does; done is false for a counter that is no number: it goes as any key.
+// resetCounter resets the visit counter as `stackctl reset` does. done is false for a counter that is not a number, which is removed
+// like any other key.
 func (s *Session) resetCounter(ctx context.Context) (reply store.Reply, done bool, err error) {
-	if _, _, err := s.aux().Visits(ctx); fault.Of(err) == fault.NotANumber {
+	if _, _, err := s.side().Visits(ctx); fault.Of(err) == fault.NotANumber {
 		return store.Reply{}, false, nil
 	}
-	_, existed, err := s.aux().Reset(ctx)
+	_, existed, err := s.side().Reset(ctx)
 	if err != nil {
 		return store.Reply{}, true, err
 	}
@@ -132,9 +132,9 @@ func (s *Session) resetCounter(ctx context.Context) (reply store.Reply, done boo
 	return store.Reply{Kind: store.Integer, Int: 1}, true, nil
 }
 
-// small reports whether the keys are few bytes enough to be kept. Where the server does not tell sizes they are taken to be.
+// small reports whether the keys together are small enough to be kept. It assumes so if the server does not say their sizes.
 func (s *Session) small(ctx context.Context, keys []string) bool {
-	infos, err := s.aux().KeyInfos(ctx, keys)
+	infos, err := s.side().KeyInfos(ctx, keys)
 	if err != nil {
 		return false
 	}
@@ -145,7 +145,7 @@ func (s *Session) small(ctx context.Context, keys []string) bool {
 	return total <= maxUndoBytes
 }
 
-func removal(args []string) [][]string {
+func dumpAndRemove(args []string) [][]string {
 	var commands [][]string
 	for _, key := range args[1:] {
 		commands = append(commands, []string{"DUMP", key}, []string{"PTTL", key})
@@ -153,7 +153,7 @@ func removal(args []string) [][]string {
 	return append(commands, args)
 }
 
-// transaction runs commands in MULTI and EXEC, and returns their replies; none if one of them is refused, and so none was run.
+// transaction runs commands in MULTI and EXEC, and returns their replies, or nil if one was refused and so none was run.
 func (s *Session) transaction(ctx context.Context, commands [][]string) ([]store.Reply, error) {
 	begun, err := s.do(ctx, []string{"MULTI"})
 	if err != nil || begun.Kind == store.Error {
@@ -179,7 +179,7 @@ func (s *Session) transaction(ctx context.Context, commands [][]string) ([]store
 	return done.Elems, nil
 }
 
-// Undo gives back what the last removal took, and says what. A key that exists again is left as it is.
+// Undo restores the keys of the last removal, and says which. A key that exists again is not changed.
 func (s *Session) Undo(ctx context.Context) (string, error) {
 	if err := s.take(ctx); err != nil {
 		return "", err
@@ -195,7 +195,7 @@ func (s *Session) Undo(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("undoing: that was in database %d; go there with SELECT %[1]d", u.db)
 	}
 	if u.counter {
-		from, to, err := s.aux().Undo(ctx)
+		from, to, err := s.side().Undo(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -205,11 +205,11 @@ func (s *Session) Undo(ctx context.Context) (string, error) {
 	return s.restore(ctx, u)
 }
 
-// restore gives back the keys of a removal, which is then done with, but for those that a failure kept from it.
+// restore restores the keys of a removal. After a failure, the keys that are still missing can be restored by another Undo.
 func (s *Session) restore(ctx context.Context, u *undo) (string, error) {
 	var restored, kept, expired []string
 	for i, d := range u.keys {
-		ttl := int64(0) // for good
+		ttl := int64(0) // never expires
 		if !d.expires.IsZero() {
 			if ttl = time.Until(d.expires).Milliseconds(); ttl <= 0 {
 				expired = append(expired, Quote(d.key))
@@ -235,7 +235,7 @@ func (s *Session) restore(ctx context.Context, u *undo) (string, error) {
 	for _, rest := range []struct {
 		why  string
 		keys []string
-	}{{"left as they are, since they exist again", kept}, {"expired meanwhile", expired}, {"gone, since the server could not dump them", u.lost}} {
+	}{{"not changed, because they exist again", kept}, {"already expired", expired}, {"lost, because the server could not dump them", u.lost}} {
 		if len(rest.keys) > 0 {
 			text += "; " + rest.why + ": " + list(rest.keys)
 		}
@@ -243,7 +243,7 @@ func (s *Session) restore(ctx context.Context, u *undo) (string, error) {
 	return text, nil
 }
 
-// list writes names, the first ten of them.
+// list joins names, at most ten of them.
 func list(names []string) string {
 	switch {
 	case len(names) == 0:

@@ -9,11 +9,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 func TestBoxHasExactlyItsSize(t *testing.T) {
-	themes := theme.Default()
+	themes := tuitest.Themes()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("aé…世界👍👩‍👩‍👧‍👦 ▏")), 0, 40, -1)
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(0, 90).Draw(t, "width"), rapid.IntRange(0, 30).Draw(t, "height")
@@ -86,4 +86,30 @@ func TestBars(t *testing.T) {
 			t.Errorf("a quiet chart shows %q", row)
 		}
 	}
+}
+
+func TestSafe(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain":                            "plain",
+		"a\tb":                             "a    b",
+		"\x1b[2Jx":                         `\x1b[2Jx`,
+		"👩‍👩‍👧‍👦 é":                        "👩‍👩‍👧‍👦 é",
+		"a" + strings.Repeat("\u0301", 50): "a[+50 marks]",
+	} {
+		if got := Safe(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestWindowShowsItsCells: no more than it has room for, from the cell asked for.
+func TestWindowShowsItsCells(t *testing.T) {
+	text := rapid.StringOfN(rapid.RuneFrom([]rune("aé世👍 ")), 0, 60, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		s, x, width := text.Draw(t, "text"), rapid.IntRange(0, 70).Draw(t, "x"), rapid.IntRange(2, 30).Draw(t, "width")
+		start, end, lead := Window(s, x, width)
+		if seen := lead + Width(s[start:end]); seen > width || Width(s[:start]) != min(x+lead, Width(s)) {
+			t.Fatalf("cells %d to %d of %q are %q after %d blanks", x, x+width, s, s[start:end], lead)
+		}
+	})
 }

@@ -49,7 +49,7 @@ func Bytes(n uint64) string {
 	return strconv.FormatFloat(size, 'f', digits, 64) + "BKMGT"[unit:unit+1]
 }
 
-// Age writes a duration in its largest unit or two, so that it changes seldom: 12s, 4m, 3h12m, 5d4h.
+// Age writes a duration in its largest unit or two, so that it rarely changes: 12s, 4m, 3h12m, 5d4h.
 func Age(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -64,7 +64,7 @@ func Age(d time.Duration) string {
 	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
 
-// Uptime writes for how long something runs, in minutes at the least: seconds would have the screen drawn again for them alone.
+// Uptime writes how long something has been running, at least in minutes: for seconds alone the screen would be drawn again.
 func Uptime(d time.Duration) string {
 	if d < time.Minute {
 		return "<1m"
@@ -72,7 +72,7 @@ func Uptime(d time.Duration) string {
 	return Age(d)
 }
 
-// Latency writes a latency to what nginx can tell: whole milliseconds, or seconds above ten of them.
+// Latency writes a latency as precisely as nginx measures it: in milliseconds, or from ten seconds on in seconds.
 func Latency(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:

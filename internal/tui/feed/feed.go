@@ -10,20 +10,19 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 )
 
 const (
-	// gather is how long the first line after quiet waits for those that belong to it: a request logs in two tiers.
+	// gather is how long the first line after a pause waits for the lines that belong to it: a request is logged in two tiers.
 	gather = 5 * time.Millisecond
-	// interval is the least time between two batches: more often than sixteen times a second nobody reads.
+	// interval is the least time between two batches: nobody reads faster than sixteen times a second.
 	interval = 60 * time.Millisecond
 
 	maxLines = 5000
 	maxBytes = 2 << 20 // of text
 
-	firstPause   = 200 * time.Millisecond
-	longestPause = 5 * time.Second
-	// heldFor is how long a stream that was lost must hold before it counts as being back, if it brings no lines.
+	// heldFor is how long a stream that was lost must last before it counts as back, if it brings no lines.
 	heldFor = time.Second
 )
 
@@ -31,11 +30,11 @@ const (
 type Batch struct {
 	Lines   []logs.Line
 	Skipped int // lines that came before these and fell out, because the program did not take them in time, or the engine did not give them
-	// Estimated says that nobody has counted some of the skipped.
+	// Estimated says that part of Skipped is an estimate.
 	Estimated bool
 }
 
-// Lost is sent when the stream has ended although it should not; it is tried again after Retry.
+// Lost is sent when the stream could not begin, or ended by itself; it is opened again after Retry.
 type Lost struct {
 	Err   error
 	Retry time.Duration
@@ -44,113 +43,88 @@ type Lost struct {
 // Resumed is sent when a stream that was lost is back.
 type Resumed struct{}
 
-// Stream reads lines until ctx ends, as logs.Stream does with Follow.
+// Stream reads lines until ctx ends, as logs.Stream does with Follow. An error means that it could not begin.
 type Stream func(ctx context.Context, emit func(logs.Line) error) error
 
 // Run reads the stream and sends Batch, Lost and Resumed until ctx ends, and has left nothing behind when it returns.
 //
 // tap, if not nil, sees every line before anything is dropped, in the stream's own goroutine. send is tea.Program.Send: it may
-// block, without holding up the stream, but must return once ctx has ended. When the stream begins again after an error, lines that a
-// container has given before do not come again.
+// block, without holding up the stream, but must return once ctx has ended.
 func Run(ctx context.Context, stream Stream, tap func(logs.Line), send func(tea.Msg)) {
 	p := &pending{wake: make(chan struct{}, 1)}
 	var sender sync.WaitGroup
 	sender.Go(func() { p.deliver(ctx, send) })
 	defer sender.Wait()
-	seen := newest{}
-	pause := firstPause
+	var tries retry.Backoff
 	for lost := false; ctx.Err() == nil; lost = true {
-		came := false
-		fresh := seen.again()
-		back := p.announce(ctx, lost)
+		stop := func() {}
+		if lost {
+			stop = p.tellWhenHeld()
+		}
 		err := stream(ctx, func(l logs.Line) error {
-			if !fresh(l) {
-				return nil
-			}
-			came = true
 			if tap != nil {
 				tap(l)
 			}
 			p.add(l)
 			return ctx.Err()
 		})
-		back()
+		stop()
 		if ctx.Err() != nil {
 			return
 		}
 		if err == nil {
 			err = errors.New("the stream of logs ended")
 		}
-		if came {
-			pause = firstPause
-		}
+		pause := tries.Next()
 		p.tell(Lost{Err: err, Retry: pause})
-		wait(ctx, pause)
-		pause = min(2*pause, longestPause)
+		_ = retry.Wait(ctx, pause, nil)
 	}
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
+// tellWhenHeld sends Resumed once the stream has lasted for a while; stop ends the wait for that.
+func (p *pending) tellWhenHeld() (stop func()) {
+	told := make(chan struct{})
+	timer := time.AfterFunc(heldFor, func() {
+		defer close(told)
+		p.tell(Resumed{})
+	})
+	return func() {
+		if !timer.Stop() {
+			<-told
+		}
 	}
 }
 
-// pending is what the program has not taken yet: a bounded ring that drops its oldest lines, and the last thing to tell.
+// pending is what the program has not taken yet: lines, of which the oldest fall out when there are too many, and the last thing to tell.
 type pending struct {
 	wake chan struct{}
 
-	mu      sync.Mutex
-	ring    []logs.Line
-	first   int // index of the oldest line once the ring is full and turns
-	n       int
-	bytes   int
-	skipped int
-	// estimated says that skipped holds what nobody counted.
-	estimated bool
-	note      tea.Msg
+	mu    sync.Mutex
+	batch Batch
+	bytes int
+	note  tea.Msg
 }
 
 func (p *pending) add(l logs.Line) {
 	p.mu.Lock()
-	idle := p.n == 0
-	for p.n > 0 && (p.n == maxLines || p.bytes+len(l.Text) > maxBytes) {
-		p.drop()
-	}
-	at := p.first + p.n
-	switch {
-	case at >= maxLines:
-		p.ring[at-maxLines] = l
-	case at < len(p.ring):
-		p.ring[at] = l
-	default:
-		p.ring = append(p.ring, l)
+	defer p.mu.Unlock()
+	b := &p.batch
+	idle := len(b.Lines) == 0
+	for len(b.Lines) > 0 && (len(b.Lines) == maxLines || p.bytes+len(l.Text) > maxBytes) {
+		p.bytes -= len(b.Lines[0].Text)
+		b.Lines[0] = logs.Line{} // frees its text
+		b.Lines = b.Lines[1:]
+		b.Skipped++
 	}
 	if l.Skipped > 0 {
-		p.skipped += l.Skipped
-		p.estimated = true
+		b.Skipped += l.Skipped
+		b.Estimated = true
 	}
-	p.n++
+	b.Lines = append(b.Lines, l)
 	p.bytes += len(l.Text)
-	p.mu.Unlock()
 	if idle {
 		p.signal()
 	}
-}
-
-func (p *pending) drop() {
-	old := &p.ring[p.first]
-	p.bytes -= len(old.Text)
-	*old = logs.Line{}
-	p.first++
-	if p.first == maxLines {
-		p.first = 0
-	}
-	p.n--
-	p.skipped++
 }
 
 func (p *pending) tell(note tea.Msg) {
@@ -167,25 +141,6 @@ func (p *pending) signal() {
 	}
 }
 
-// announce tells, after a loss, that the stream holds. What it returns ends the watch.
-func (p *pending) announce(ctx context.Context, lost bool) (end func()) {
-	if !lost {
-		return func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		wait(ctx, heldFor)
-		if ctx.Err() == nil {
-			p.tell(Resumed{})
-		}
-	})
-	return func() {
-		cancel()
-		watch.Wait()
-	}
-}
-
 // deliver sends until ctx ends; it sleeps without a timer while there is nothing.
 func (p *pending) deliver(ctx context.Context, send func(tea.Msg)) {
 	var last time.Time
@@ -195,8 +150,7 @@ func (p *pending) deliver(ctx context.Context, send func(tea.Msg)) {
 			return
 		case <-p.wake:
 		}
-		wait(ctx, max(gather, interval-time.Since(last)))
-		if ctx.Err() != nil {
+		if retry.Wait(ctx, max(gather, interval-time.Since(last)), nil) != nil {
 			return
 		}
 		batch, note := p.take()
@@ -210,23 +164,14 @@ func (p *pending) deliver(ctx context.Context, send func(tea.Msg)) {
 	}
 }
 
-// take empties the ring. The lines leave in the ring itself where it has not turned.
+// take hands over what there is.
 func (p *pending) take() (Batch, tea.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b := Batch{Skipped: p.skipped, Estimated: p.estimated}
-	note := p.note
-	size := p.n
-	switch end := p.first + p.n; {
-	case end <= len(p.ring):
-		b.Lines = p.ring[p.first:end:end]
-	default:
-		b.Lines = make([]logs.Line, 0, p.n)
-		b.Lines = append(append(b.Lines, p.ring[p.first:]...), p.ring[:end-maxLines]...)
+	batch, note := p.batch, p.note
+	p.batch, p.bytes, p.note = Batch{}, 0, nil
+	if n := len(batch.Lines); n > 0 { // the next batch will be about as large
+		p.batch.Lines = make([]logs.Line, 0, min(n+n/8, maxLines))
 	}
-	p.ring, p.first, p.n, p.bytes, p.skipped, p.note = nil, 0, 0, 0, 0, nil
-	if size > 0 { // the next batch will be about as large
-		p.ring = make([]logs.Line, 0, min(size+size/8, maxLines))
-	}
-	return b, note
+	return batch, note
 }

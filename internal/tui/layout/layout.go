@@ -1,6 +1,8 @@
 // Package layout divides the screen among the panes: one pure function from its size to rectangles.
 package layout
 
+import "slices"
+
 // Rect is a rectangle of cells; the zero Rect is a pane that has no room.
 type Rect struct{ X, Y, W, H int }
 
@@ -10,20 +12,22 @@ func (r Rect) Empty() bool { return r.W <= 0 || r.H <= 0 }
 // Contains reports whether a cell lies in it.
 func (r Rect) Contains(x, y int) bool { return x >= r.X && x < r.X+r.W && y >= r.Y && y < r.Y+r.H }
 
-// Pane names a pane.
+// Pane is the number of a pane, in the order in which tab visits them.
 type Pane int
 
-// The panes, in the order in which tab visits them.
+// Place is where a pane stands. Panes of the same place share it: the one that had the focus last is in front.
+type Place uint8
+
+// The places; the names say where they are on a screen of middle size.
 const (
-	Visits Pane = iota
-	Services
-	Logs
-	Redis
-	Count // how many there are
+	TopLeft Place = iota
+	TopRight
+	Middle
+	Bottom
 )
 
-// Names are the panes' titles, by Pane.
-var Names = [Count]string{"visits", "services", "logs", "redis"}
+// Fronts are the panes in front, by Place.
+type Fronts [Bottom + 1]Pane
 
 // Below this there is only a line that says so.
 const (
@@ -35,9 +39,11 @@ const (
 type Want struct {
 	Width, Height int
 	Focus         Pane
-	Zoom          bool // the focused pane takes all
-	Rows          int  // containers in the list of services
-	// SplitX and SplitY move the dividers that the mouse drags, in cells from where they are by themselves.
+	Zoom          bool    // the focused pane takes all
+	Places        []Place // of the panes, by Pane
+	Fronts        Fronts
+	Rows          int // containers in the list of services
+	// SplitX and SplitY are how far the mouse has dragged the dividers from their own places, in cells.
 	SplitX, SplitY int
 }
 
@@ -45,15 +51,15 @@ type Want struct {
 type Screen struct {
 	TooSmall bool
 	Header   Rect
-	Panes    [Count]Rect
+	Panes    []Rect
 	Hints    Rect
 	// DividerX is the column, DividerY the row at which the mouse can drag; -1 for none.
 	DividerX, DividerY int
 }
 
-// Arrange divides the screen. With less room, panes share a place: the focused one, or the one before it in importance, has it.
+// Arrange divides the screen. With less room, places are merged: the focused pane is shown, or the one that matters most.
 func Arrange(w Want) Screen {
-	s := Screen{DividerX: -1, DividerY: -1}
+	s := Screen{DividerX: -1, DividerY: -1, Panes: make([]Rect, len(w.Places))}
 	if w.Width < MinWidth || w.Height < MinHeight {
 		s.TooSmall = true
 		return s
@@ -80,15 +86,24 @@ func Arrange(w Want) Screen {
 	return s
 }
 
+// give puts one pane of the places into r: the focused one, or else the one in front at the first place.
+func (s *Screen) give(w Want, r Rect, places ...Place) {
+	pane := w.Fronts[places[0]]
+	if slices.Contains(places, w.Places[w.Focus]) {
+		pane = w.Focus
+	}
+	s.Panes[pane] = r
+}
+
 // columns is for large screens: visits above redis at the left, services above logs at the right.
 func (s *Screen) columns(w Want, body Rect) {
 	left := clamp(body.W*36/100+w.SplitX, 40, body.W-70)
 	top := clamp(max(w.Rows+3, 8)+w.SplitY, 5, body.H/2)
 	visits := clamp(body.H*45/100, 14, body.H-10)
-	s.Panes[Visits] = Rect{body.X, body.Y, left, visits}
-	s.Panes[Redis] = Rect{body.X, body.Y + visits, left, body.H - visits}
-	s.Panes[Services] = Rect{body.X + left, body.Y, body.W - left, top}
-	s.Panes[Logs] = Rect{body.X + left, body.Y + top, body.W - left, body.H - top}
+	s.give(w, Rect{body.X, body.Y, left, visits}, TopLeft)
+	s.give(w, Rect{body.X, body.Y + visits, left, body.H - visits}, Bottom)
+	s.give(w, Rect{body.X + left, body.Y, body.W - left, top}, TopRight)
+	s.give(w, Rect{body.X + left, body.Y + top, body.W - left, body.H - top}, Middle)
 	s.DividerX, s.DividerY = body.X+left, body.Y+top
 }
 
@@ -98,8 +113,8 @@ func (s *Screen) stacked(w Want, body Rect) {
 	s.top(w, body, top)
 	redis := clamp(body.H/4, 7, 12)
 	rest := body.H - top - redis
-	s.Panes[Logs] = Rect{body.X, body.Y + top, body.W, rest}
-	s.Panes[Redis] = Rect{body.X, body.Y + top + rest, body.W, redis}
+	s.give(w, Rect{body.X, body.Y + top, body.W, rest}, Middle)
+	s.give(w, Rect{body.X, body.Y + top + rest, body.W, redis}, Bottom)
 	s.DividerY = body.Y + top
 }
 
@@ -107,34 +122,26 @@ func (s *Screen) stacked(w Want, body Rect) {
 func (s *Screen) paired(w Want, body Rect) {
 	top := clamp(max(w.Rows+3, 8)+w.SplitY, 6, body.H/2)
 	s.top(w, body, top)
-	s.Panes[lower(w.Focus)] = Rect{body.X, body.Y + top, body.W, body.H - top}
+	s.give(w, Rect{body.X, body.Y + top, body.W, body.H - top}, Middle, Bottom)
 	s.DividerY = body.Y + top
 }
 
 func (s *Screen) top(w Want, body Rect, height int) {
 	left := clamp(body.W*38/100+w.SplitX, 28, body.W-40)
-	s.Panes[Visits] = Rect{body.X, body.Y, left, height}
-	s.Panes[Services] = Rect{body.X + left, body.Y, body.W - left, height}
+	s.give(w, Rect{body.X, body.Y, left, height}, TopLeft)
+	s.give(w, Rect{body.X + left, body.Y, body.W - left, height}, TopRight)
 	s.DividerX = body.X + left
 }
 
 // folded has one place for visits and services, and one for logs and redis.
 func (s *Screen) folded(w Want, body Rect) {
 	top := clamp(w.Rows+3+w.SplitY, 5, body.H/2)
-	upper := Services
-	if w.Focus == Visits {
-		upper, top = Visits, max(top, body.H/2)
+	if w.Places[w.Focus] == TopLeft {
+		top = max(top, body.H/2)
 	}
-	s.Panes[upper] = Rect{body.X, body.Y, body.W, top}
-	s.Panes[lower(w.Focus)] = Rect{body.X, body.Y + top, body.W, body.H - top}
+	s.give(w, Rect{body.X, body.Y, body.W, top}, TopRight, TopLeft)
+	s.give(w, Rect{body.X, body.Y + top, body.W, body.H - top}, Middle, Bottom)
 	s.DividerY = body.Y + top
-}
-
-func lower(focus Pane) Pane {
-	if focus == Redis {
-		return Redis
-	}
-	return Logs
 }
 
 // clamp keeps n between least and most; least wins.

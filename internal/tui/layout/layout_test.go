@@ -6,9 +6,23 @@ import (
 	"pgregory.net/rapid"
 )
 
+// The panes of the dashboard, and one more that shares a place.
+const (
+	visits Pane = iota
+	services
+	logs
+	redis
+	fifth
+)
+
+var (
+	names = []string{"visits", "services", "logs", "redis", "fifth"}
+	five  = []Place{TopLeft, TopRight, Middle, Bottom, Bottom}
+)
+
 func (s Screen) all() []Rect {
 	var rects []Rect
-	for _, r := range append([]Rect{s.Header, s.Hints}, s.Panes[:]...) {
+	for _, r := range append([]Rect{s.Header, s.Hints}, s.Panes...) {
 		if r != (Rect{}) {
 			rects = append(rects, r)
 		}
@@ -19,6 +33,7 @@ func (s Screen) all() []Rect {
 func check(t interface {
 	Fatalf(format string, args ...any)
 }, w Want) {
+	w.Places, w.Fronts = five, Fronts{visits, services, logs, redis}
 	s := Arrange(w)
 	if s.TooSmall {
 		if w.Width >= MinWidth && w.Height >= MinHeight {
@@ -53,7 +68,7 @@ func check(t interface {
 func TestEverySizeIsCoveredOnceAndNothingOverlaps(t *testing.T) {
 	for width := range 221 {
 		for height := range 71 {
-			for focus := range Count {
+			for focus := range Pane(len(five)) {
 				for _, rows := range []int{0, 3, 50} {
 					check(t, Want{Width: width, Height: height, Focus: focus, Rows: rows})
 				}
@@ -67,7 +82,7 @@ func TestDraggedDividersKeepEverythingOnTheScreen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		check(t, Want{
 			Width: rapid.IntRange(0, 400).Draw(t, "width"), Height: rapid.IntRange(0, 200).Draw(t, "height"),
-			Focus: Pane(rapid.IntRange(0, int(Count)-1).Draw(t, "focus")), Rows: rapid.IntRange(0, 300).Draw(t, "rows"),
+			Focus: Pane(rapid.IntRange(0, len(five)-1).Draw(t, "focus")), Rows: rapid.IntRange(0, 300).Draw(t, "rows"),
 			SplitX: rapid.IntRange(-500, 500).Draw(t, "splitX"), SplitY: rapid.IntRange(-500, 500).Draw(t, "splitY"),
 		})
 	})
@@ -77,20 +92,24 @@ func TestWhatHasRoom(t *testing.T) {
 	for _, c := range []struct {
 		width, height int
 		focus         Pane
-		want          [Count]bool
+		want          []bool
 	}{
-		{200, 60, Logs, [Count]bool{true, true, true, true}},
-		{120, 40, Logs, [Count]bool{true, true, true, true}},
-		{80, 24, Logs, [Count]bool{true, true, true, false}},
-		{80, 24, Redis, [Count]bool{true, true, false, true}},
-		{60, 15, Services, [Count]bool{false, true, true, false}},
-		{60, 15, Visits, [Count]bool{true, false, true, false}},
-		{60, 15, Redis, [Count]bool{false, true, false, true}},
+		{200, 60, logs, []bool{true, true, true, true, false}},
+		{120, 40, logs, []bool{true, true, true, true, false}},
+		{80, 24, logs, []bool{true, true, true, false, false}},
+		{80, 24, redis, []bool{true, true, false, true, false}},
+		{200, 60, fifth, []bool{true, true, true, false, true}},
+		{120, 40, fifth, []bool{true, true, true, false, true}},
+		{80, 24, fifth, []bool{true, true, false, false, true}},
+		{60, 15, fifth, []bool{false, true, false, false, true}},
+		{60, 15, services, []bool{false, true, true, false, false}},
+		{60, 15, visits, []bool{true, false, true, false, false}},
+		{60, 15, redis, []bool{false, true, false, true, false}},
 	} {
-		s := Arrange(Want{Width: c.width, Height: c.height, Focus: c.focus, Rows: 3})
-		for p := range Count {
-			if got := !s.Panes[p].Empty(); got != c.want[p] {
-				t.Errorf("%dx%d, focus on %s: %s has room: %v", c.width, c.height, Names[c.focus], Names[p], got)
+		s := Arrange(Want{Width: c.width, Height: c.height, Focus: c.focus, Places: five, Fronts: Fronts{visits, services, logs, redis}, Rows: 3})
+		for p, want := range c.want {
+			if got := !s.Panes[p].Empty(); got != want {
+				t.Errorf("%dx%d, focus on %s: %s has room: %v", c.width, c.height, names[c.focus], names[p], got)
 			}
 		}
 	}

@@ -4,70 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
-	"strings"
 	"time"
+
+	"stackctl.dev/stackctl/internal/accesslog"
 )
 
-// access is what an access line of nginx or of the web tier says, as far as it is shown.
-type access struct {
-	RequestID string  `json:"request_id"`
-	Method    string  `json:"method"`
-	URI       string  `json:"uri"`  // nginx
-	Path      string  `json:"path"` // web
-	Status    int     `json:"status"`
-	Bytes     int64   `json:"bytes"`
-	Request   float64 `json:"request_time"` // nginx: seconds
-	Upstream  string  `json:"upstream"`
-	// nginx: seconds; several of them, with commas and colons between, when it asked several upstreams.
-	UpstreamTime string   `json:"upstream_response_time"`
-	Duration     float64  `json:"duration_ms"` // web
-	Redis        *float64 `json:"redis_ms"`    // web, of /count
-	Visit        int64    `json:"visit"`       // web, of /count
-}
-
-// parseAccess reads a JSON access line; ok is false for every other line.
-func parseAccess(text []byte) (a access, ok bool) {
-	if len(text) == 0 || text[0] != '{' || !bytes.Contains(text, statusKey) {
-		return a, false
-	}
-	if err := json.Unmarshal(text, &a); err != nil || a.Method == "" {
-		return a, false
-	}
-	return a, true
-}
-
-func (a *access) target() string { return a.URI + a.Path }
-
-// took is how long the whole took, by the tier that logged it.
-func (a *access) took() time.Duration {
-	if a.URI != "" {
-		return seconds(a.Request)
-	}
-	return seconds(a.Duration / 1000)
-}
-
-// longest bounds what an untrusted line says about time.
-const longest = 24 * time.Hour
-
-func seconds(s float64) time.Duration {
-	if !(s > 0) {
-		return 0
-	}
-	if s > longest.Seconds() {
-		return longest
-	}
-	return time.Duration(s * float64(time.Second))
-}
-
-// upstreamTook adds up what the upstreams took.
-func (a *access) upstreamTook() (sum time.Duration, ok bool) {
-	for _, part := range strings.FieldsFunc(a.UpstreamTime, func(r rune) bool { return r == ',' || r == ':' || r == ' ' }) {
-		if s, err := strconv.ParseFloat(part, 64); err == nil {
-			sum, ok = min(sum+seconds(s), longest), true
-		}
-	}
-	return sum, ok
+// parseAccess reads an access line of nginx, the firewall or the web tier; ok is false for every other line.
+func parseAccess(text []byte) (a accesslog.Line, ok bool) {
+	a, ok = accesslog.Parse(text)
+	return a, ok && len(a.Method) > 0
 }
 
 // inShort writes a JSON line in a few words: an access line, or one of a structured log.
@@ -76,15 +23,21 @@ func inShort(text []byte) (string, bool) {
 	if !ok {
 		return structured(text)
 	}
-	short := fmt.Sprintf("%s %s %d %s %dB", a.Method, a.target(), a.Status, millis(a.took()), a.Bytes)
-	if a.Redis != nil {
-		short += " redis=" + millis(seconds(*a.Redis/1000))
+	short := fmt.Sprintf("%s %s %d %s %dB", accesslog.Text(a.Method), a.Target(), a.Status, millis(a.Took), a.Bytes)
+	if a.Status == http.StatusTooManyRequests {
+		short += " limited"
+	}
+	if a.Tier() == accesslog.Firewall {
+		short += fmt.Sprintf(" %s waf=%s", accesslog.Text(a.Verdict), millis(a.Inspecting))
+	}
+	if a.Redis >= 0 {
+		short += " redis=" + millis(a.Redis)
 	}
 	if a.Visit > 0 {
 		short += fmt.Sprintf(" visit=%d", a.Visit)
 	}
-	if a.RequestID != "" {
-		short += " id=" + a.RequestID
+	if len(a.RequestID) > 0 {
+		short += " id=" + accesslog.Text(a.RequestID)
 	}
 	return short, true
 }

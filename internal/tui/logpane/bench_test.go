@@ -20,7 +20,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
 	"stackctl.dev/stackctl/internal/tui/feed"
 	"stackctl.dev/stackctl/internal/tui/keys"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 // flood is an engine with three containers, of which one writes so many lines a second, and flushes every line as a real engine does.
@@ -126,8 +126,8 @@ func BenchmarkFeed(b *testing.B) {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {
 			for b.Loop() {
 				f := &flood{perSecond: rate}
-				pane := New(keys.Default(), time.Now)
-				dark := theme.Default().Dark
+				pane := New("3 logs", keys.Default(), time.Now)
+				dark := tuitest.Themes().Dark
 				ctx, cancel := context.WithTimeout(b.Context(), 3*time.Second)
 				var lag time.Duration
 				var shown, skipped int
@@ -166,13 +166,13 @@ func BenchmarkFeed(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	for name, input := range map[string]string{"all": "", "filtered": "sv", "only": "/count.*error<enter>&"} {
 		b.Run(name, func(b *testing.B) {
-			pane := New(keys.Default(), time.Now)
+			pane := New("3 logs", keys.Default(), time.Now)
 			ls := numbered(4000)
 			for i := range ls {
 				ls[i].Text = []byte(string(ls[i].Text) + ` "GET /count HTTP/1.1" 200 38 "-" "flood/1.0" rt=0.001 id=0123456789abcdef0123456789abcdef`)
 			}
 			pane.Update(feed.Batch{Lines: ls})
-			d := dash{t: b, pane: pane, theme: theme.Default().Dark, w: 160, h: 40}
+			d := dash{t: b, pane: pane, theme: tuitest.Themes().Dark, w: 160, h: 40}
 			d.press(input)
 			b.ReportAllocs()
 			for b.Loop() {
@@ -187,7 +187,7 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkFilter(b *testing.B) {
 	for _, search := range []string{"", "error", "COUNT", "count.*5\\d\\d", "[a-f]{3}[0-9]"} {
 		b.Run("search "+search, func(b *testing.B) {
-			pane := New(keys.Default(), time.Now)
+			pane := New("3 logs", keys.Default(), time.Now)
 			for range 5 {
 				ls := numbered(4000)
 				for i := range ls {
@@ -216,14 +216,13 @@ func BenchmarkFilter(b *testing.B) {
 func BenchmarkView(b *testing.B) {
 	for name, input := range map[string]string{"plain": "", "wrapped": "w", "search": "/count<enter>", "compact": "J"} {
 		b.Run(name, func(b *testing.B) {
-			d := &dash{t: b, pane: New(keys.Default(), time.Now), theme: theme.Default().Dark, w: 160, h: 40}
+			d := &dash{t: b, pane: New("3 logs", keys.Default(), time.Now), theme: tuitest.Themes().Dark, w: 160, h: 40}
 			for range 10 {
 				d.lines(story()...)
 			}
 			d.press(input)
 			b.ReportAllocs()
 			for b.Loop() {
-				d.pane.version++
 				d.view()
 			}
 		})

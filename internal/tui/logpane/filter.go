@@ -7,7 +7,7 @@ type filter struct {
 	service string // "" is all
 	least   level  // notLooked is all
 	search  *pattern
-	only    bool // of search: lines that do not match are left out, else matches are only highlighted
+	only    bool // lines that do not match the search are left out; otherwise matches are only highlighted
 }
 
 func (p *Pane) passes(rec *record) bool {
@@ -23,13 +23,13 @@ func (p *Pane) passes(rec *record) bool {
 
 // refilter builds the index again after the filter has changed, and keeps the place.
 func (p *Pane) refilter() {
-	p.index.reset()
+	p.index = index{}
 	for seq := p.ring.oldest; seq < p.ring.next; seq++ {
 		if p.passes(p.ring.at(seq)) {
-			p.index.push(seq)
+			p.index.seqs.push(seq)
 		}
 	}
-	p.settle()
+	p.stay()
 }
 
 // words are the filters in force, for the title.
@@ -53,7 +53,7 @@ func (f *filter) words() (words []string) {
 	return words
 }
 
-// nextService goes from all to each service that was seen, and to all again.
+// nextService goes from all services to each one that was seen, and back to all.
 func (p *Pane) nextService() {
 	i := slices.Index(p.services, p.filter.service)
 	switch {
@@ -67,9 +67,8 @@ func (p *Pane) nextService() {
 	p.refilter()
 }
 
-// FilterService shows only one service's lines; "" shows all.
-func (p *Pane) FilterService(name string) {
-	p.version++
+// filterService shows only one service's lines; "" shows all.
+func (p *Pane) filterService(name string) {
 	p.filter.service = name
 	if name != "" {
 		p.know(name)
@@ -77,7 +76,7 @@ func (p *Pane) FilterService(name string) {
 	p.refilter()
 }
 
-// maxServices bounds what one key goes through.
+// maxServices bounds the services that one key goes through.
 const maxServices = 64
 
 func (p *Pane) know(service string) {

@@ -10,7 +10,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/notice"
 )
 
-// readTime reads a time of the day, a duration ago, or an RFC 3339 time. A time of the day that is still to come is yesterday's.
+// readTime reads a time of the day, a duration ago, or an RFC 3339 time. A time of the day that is in the future is yesterday's.
 func readTime(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return at, nil
@@ -29,7 +29,7 @@ func readTime(text string, now time.Time) (time.Time, error) {
 		}
 		return at, nil
 	}
-	return time.Time{}, fmt.Errorf("no time: %q; such as 12:34, 12:34:56, 5m or 2006-01-02T15:04:05Z", text)
+	return time.Time{}, fmt.Errorf("%q is not a time: use 12:34, 12:34:56, 5m or 2006-01-02T15:04:05Z", text)
 }
 
 // jump goes to the first line from a time on.
@@ -50,10 +50,10 @@ func (p *Pane) jump(at time.Time) tea.Cmd {
 	p.goTo(p.index.at(min(low, n-1)), true)
 	switch low {
 	case n:
-		return notice.Say(notice.Info, "no line is as late as "+p.format(at))
+		return notice.Say(notice.Info, "no line is from after "+p.format(at))
 	case 0:
 		if first := p.ring.at(p.index.at(0)).Time; at.Before(first) {
-			return notice.Say(notice.Info, "the oldest line in memory is of "+p.format(first))
+			return notice.Say(notice.Info, "the oldest line in memory is from "+p.format(first))
 		}
 	}
 	return nil

@@ -1,6 +1,9 @@
 package logpane
 
-import "bytes"
+import (
+	"bytes"
+	"net/http"
+)
 
 // level is how much a line matters, as it says itself.
 type level uint8
@@ -9,6 +12,7 @@ const (
 	notLooked level = iota
 	calm            // information, debugging, or nothing said
 	warning
+	limited // a warning with a sign of its own: a rate limit refused the request
 	failure
 )
 
@@ -56,6 +60,8 @@ func levelOfStatus(status int) level {
 	switch {
 	case status >= 500:
 		return failure
+	case status == http.StatusTooManyRequests:
+		return limited
 	case status >= 400:
 		return warning
 	}

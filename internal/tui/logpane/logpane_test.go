@@ -3,7 +3,6 @@ package logpane
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/notice"
 	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -33,8 +33,8 @@ type dash struct {
 }
 
 func newDash(t testing.TB, w, h int) *dash {
-	d := &dash{t: t, now: noon, theme: theme.Default().Dark, w: w, h: h}
-	d.pane = New(keys.Default(), func() time.Time { return d.now })
+	d := &dash{t: t, now: noon, theme: tuitest.Themes().Dark, w: w, h: h}
+	d.pane = New("3 logs", keys.Default(), func() time.Time { return d.now })
 	d.view()
 	return d
 }
@@ -53,16 +53,7 @@ func (d *dash) press(input string) {
 			name, rest = input[1:end], input[end+1:]
 		}
 		input = rest
-		codes := map[string]tea.KeyPressMsg{
-			"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown}, "pgup": {Code: tea.KeyPgUp},
-			"pgdown": {Code: tea.KeyPgDown}, "left": {Code: tea.KeyLeft}, "right": {Code: tea.KeyRight}, "space": {Code: tea.KeySpace, Text: " "}, "bs": {Code: tea.KeyBackspace},
-			"c-u": {Code: 'u', Mod: tea.ModCtrl},
-		}
-		msg, special := codes[name]
-		if !special {
-			msg = tea.KeyPressMsg{Code: []rune(name)[0], Text: name}
-		}
-		if cmd := d.pane.Update(msg); cmd != nil {
+		if cmd, _ := d.pane.Update(tuitest.Press(name)); cmd != nil {
 			if n, ok := cmd().(notice.Msg); ok {
 				d.told = append(d.told, n.Text)
 			}
@@ -91,29 +82,6 @@ func story() []logs.Line {
 	}
 }
 
-var update = os.Getenv("UPDATE_GOLDEN") != ""
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	got = ansi.Strip(got) + "\n"
-	if update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; UPDATE_GOLDEN=1 writes it again. Got:\n%s\nwant:\n%s", path, got, want)
-	}
-}
-
 func TestGoldens(t *testing.T) {
 	for _, size := range []struct{ w, h int }{{120, 20}, {60, 8}} {
 		for name, input := range map[string]string{
@@ -126,9 +94,27 @@ func TestGoldens(t *testing.T) {
 				d := newDash(t, size.w, size.h)
 				d.lines(story()...)
 				d.press(input)
-				golden(t, fmt.Sprintf("%s-%dx%d", name, size.w, size.h), d.view())
+				tuitest.Golden(t, fmt.Sprintf("%s-%dx%d", name, size.w, size.h), ansi.Strip(d.view()))
 			})
 		}
+	}
+}
+
+func TestTheFirewallIsAHop(t *testing.T) {
+	nginx := `{"time":"2026-01-02T12:00:00+00:00","request_id":"` + id + `","remote":"10.213.178.1","method":"GET","uri":"/count","status":%d,"bytes":35,"request_time":0.004,"upstream":"10.213.178.6:5003","upstream_status":"%d","upstream_connect_time":"0.000","upstream_response_time":"0.004","user_agent":"curl/7.88.1"}`
+	waf := `{"time":"2026-01-02T12:00:00.1Z","level":"INFO","msg":"request","request_id":"` + id + `","method":"GET","path":"/count","status":%d,"duration_ms":%s,"bytes":35,"remote":"10.213.178.4:41526","waf_ms":0.4,"verdict":"%s"}`
+	attack := `{"time":"2026-01-02T12:00:00.1Z","level":"WARN","msg":"attack","request_id":"` + id + `","verdict":"blocked","rule":942100,"rule_msg":"SQL Injection","matched":"ARGS:id: 1 OR 1=1","score":5,"rules":[942100,949110],"client":"10.213.178.1","duration_ms":0.6}`
+	for name, lines := range map[string][]logs.Line{
+		"passed":  {story()[3], line("waf", 103, fmt.Sprintf(waf, 200, "3.2", "passed")), line("nginx", 104, fmt.Sprintf(nginx, 200, 200))},
+		"blocked": {line("waf", 103, attack), line("waf", 103, fmt.Sprintf(waf, 403, "0.6", "blocked")), line("nginx", 104, fmt.Sprintf(nginx, 403, 403))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDash(t, 120, 14)
+			d.lines(lines...)
+			tuitest.Golden(t, "waf-"+name+"-lines-120x14", ansi.Strip(d.view()))
+			d.press("<enter>")
+			tuitest.Golden(t, "waf-"+name+"-request-120x14", ansi.Strip(d.view()))
+		})
 	}
 }
 
@@ -179,14 +165,14 @@ func TestKeys(t *testing.T) {
 		{"/bad<enter>nn", "paused=true at=n3 ERROR Bad of=100", ""},
 		{"/bAd<enter>n", "paused=false at=n99 of=100", "no line in memory matches bAd"},
 		{"/bad<enter>&", "paused=false at=n93 ERROR Bad of=10", ""},
-		{"/bad<enter>&/<c-u><enter>", "paused=false at=n99 of=100", ""},
+		{"/bad<enter>&/<ctrl+u><enter>", "paused=false at=n99 of=100", ""},
 		{"/bad<esc>", "paused=false at=n99 of=100", ""},
-		{"&", "paused=false at=n99 of=100", "no search yet: / begins one"},
-		{"/(<enter>", "paused=false at=n99 of=100", `this search is no regular expression: missing closing ): "("`},
+		{"&", "paused=false at=n99 of=100", "no search yet: / starts one"},
+		{"/(<enter>", "paused=false at=n99 of=100", `not a regular expression: missing closing ): "("`},
 		{"gs", "paused=true at=n1 of=50", ""},
 		{"t12:00:30<enter>", "paused=true at=n30 of=100", ""},
 		{"t2026-01-02T12:00:30.5Z<enter>", "paused=true at=n31 of=100", ""},
-		{"t5m<enter>", "paused=true at=n0 of=100", "the oldest line in memory is of 12:00:00"},
+		{"t5m<enter>", "paused=true at=n0 of=100", "the oldest line in memory is from 12:00:00"},
 		{"tsoon<enter>", "paused=false at=n99 of=100", ""},
 		{"<enter>", "paused=false at=n99 of=100", "this line names no request id; those of nginx and web do"},
 	} {
@@ -208,7 +194,7 @@ func TestKeys(t *testing.T) {
 func TestMissedLinesAreCounted(t *testing.T) {
 	d := newDash(t, 80, 12) // ten rows
 	d.lines(numbered(25)...)
-	wants := func(missed uint64, fresh int) {
+	wants := func(missed, fresh int) {
 		t.Helper()
 		if d.pane.missed != missed || d.pane.fresh() != fresh {
 			t.Errorf("%d missed and %d new, want %d and %d", d.pane.missed, d.pane.fresh(), missed, fresh)
@@ -244,18 +230,18 @@ func TestMissedLinesAreCounted(t *testing.T) {
 
 func TestRateHasNoClockWhenIdle(t *testing.T) {
 	d := newDash(t, 80, 10)
-	if cmd := d.pane.Update(feed.Batch{Lines: numbered(500)}); cmd == nil {
+	if cmd, _ := d.pane.Update(feed.Batch{Lines: numbered(500)}); cmd == nil {
 		t.Fatal("no tick after a batch")
 	}
-	if cmd := d.pane.Update(feed.Batch{Lines: numbered(500)}); cmd != nil {
+	if cmd, _ := d.pane.Update(feed.Batch{Lines: numbered(500)}); cmd != nil {
 		t.Error("a second tick")
 	}
 	d.now = d.now.Add(time.Second)
-	if cmd := d.pane.Update(Tick{}); cmd == nil || !strings.Contains(d.view(), "following 1,000/s") {
+	if cmd, _ := d.pane.Update(Tick{}); cmd == nil || !strings.Contains(d.view(), "following 1,000/s") {
 		t.Errorf("after a second:\n%s", ansi.Strip(d.view()))
 	}
 	d.now = d.now.Add(time.Second)
-	if cmd := d.pane.Update(Tick{}); cmd != nil || strings.Contains(d.view(), "/s") {
+	if cmd, _ := d.pane.Update(Tick{}); cmd != nil || strings.Contains(d.view(), "/s") {
 		t.Error("it ticks on")
 	}
 }
@@ -287,7 +273,7 @@ func TestSave(t *testing.T) {
 	d.lines(line("web", 900, "\x1b]0;owned\x07"))
 	d.press("ssS<enter>S<enter>s")
 	name := "stackctl-logs-20260102-120000.log"
-	want := []string{`saved 2 lines to "` + name + `"`, `"` + name + `" exists already: give another name`}
+	want := []string{`saved 2 lines to "` + name + `"`, `"` + name + `" already exists: choose another name`}
 	if fmt.Sprint(d.told) != fmt.Sprint(want) {
 		t.Errorf("told %q", d.told)
 	}
@@ -301,7 +287,7 @@ func TestSave(t *testing.T) {
 	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	d.press("S<c-u>all<enter>")
+	d.press("S<ctrl+u>all<enter>")
 	if text, _ := os.ReadFile("all"); !strings.Contains(string(text), `\x1b]0;owned\x07`) || strings.Contains(string(text), "\x1b") {
 		t.Errorf("saved\n%s", text)
 	}
@@ -327,12 +313,23 @@ func TestMouse(t *testing.T) {
 func TestLevels(t *testing.T) {
 	for text, want := range map[string]level{
 		"": calm, "plain": calm, "ERROR no": failure, "an error happened": calm, "level=warn msg=x": warning, "level=ERROR": failure, "TERRORS": calm, "ERRORS": calm,
-		`{"level":"WARN","msg":"x"}`: warning, `{"level":"INFO","status":503}`: failure, `{"status":404}`: warning, `{"status": 200}`: calm,
+		`{"level":"WARN","msg":"x"}`: warning, `{"level":"INFO","status":503}`: failure, `{"status":404}`: warning, `{"level":"INFO","status":429}`: limited, `x "GET / HTTP/1.1" 429 1`: limited, `{"status": 200}`: calm,
 		"1:M 25 Nov 2026 17:27:08.013 # Server": warning, "1:M 25 Nov 2026 17:27:08.013 * Server": calm, "1:M 25 Nov": calm,
 		`x "GET / HTTP/1.1" 500 1`: failure, `x "GET / HTTP/2.0" 301 1`: calm, "2026/11/25 17:27:08 [crit] 1#1: x": failure, "panic: runtime error": failure, "2026 WARNING: x": warning, "FATAL: x": failure,
 	} {
 		if got := levelOf([]byte(text)); got != want {
 			t.Errorf("levelOf(%q) = %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestALimitedRequestHasItsOwnSign(t *testing.T) {
+	d := newDash(t, 100, 8)
+	d.lines(line("nginx", 1, `{"request_id":"9c4cf931","method":"GET","uri":"/count","status":429,"bytes":5,"request_time":0.000,"upstream":""}`), line("nginx", 2, `{"request_id":"9c4cf932","method":"GET","uri":"/x","status":404,"bytes":5,"request_time":0.001,"upstream":"10.0.0.2:5002"}`))
+	view := ansi.Strip(d.view())
+	for _, want := range []string{"⊘ GET /count 429 0ms 5B limited", "▲ GET /x 404 1ms"} {
+		if !strings.Contains(view, want) {
+			t.Errorf("no %q in\n%s", want, view)
 		}
 	}
 }
@@ -445,15 +442,15 @@ func TestAnySizeAnyLines(t *testing.T) {
 
 func TestField(t *testing.T) {
 	d := newDash(t, 60, 8)
-	d.press("/abc<left><left>X<bs>Y")
-	if got := d.pane.prompt.input.value(); got != "aYbc" {
+	d.press("/abc<left><left>X<backspace>Y")
+	if got := d.pane.prompt.input.Value(); got != "aYbc" {
 		t.Errorf("typed %q", got)
 	}
 	if c := d.pane.Cursor(); c == nil || c.X != 4 || c.Y != 6 {
 		t.Errorf("cursor %+v", c)
 	}
 	d.pane.Update(tea.PasteMsg{Content: "one\ntwo \x1b[2J" + strings.Repeat("x", 10_000)})
-	if got := d.pane.prompt.input.value(); !strings.HasPrefix(got, `aYone two \x1b[2Jxxx`) || len(got) != maxTyped {
+	if got := d.pane.prompt.input.Value(); !strings.HasPrefix(got, `aYone two \x1b[2Jxxx`) || len(got) != maxTyped {
 		t.Errorf("pasted %q", got)
 	}
 	wantExact(t, d.view(), 60, 8)

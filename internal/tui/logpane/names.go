@@ -1,6 +1,8 @@
 package logpane
 
 import (
+	"fmt"
+
 	"stackctl.dev/stackctl/internal/orchestrate/logs"
 	"stackctl.dev/stackctl/internal/tui/draw"
 )
@@ -24,4 +26,16 @@ func (n *names) of(l *logs.Line) string {
 	n.short[l.Container] = short
 	n.width = max(n.width, draw.Width(short))
 	return short
+}
+
+// origin is the short name of a line's container, such as web-1.
+func origin(l *logs.Line) string {
+	name := l.Service
+	if name == "" {
+		name = l.Container
+	}
+	if l.Replica > 0 {
+		name = fmt.Sprintf("%s-%d", name, l.Replica)
+	}
+	return draw.Safe(name)
 }

@@ -5,6 +5,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/field"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/notice"
 )
@@ -24,15 +26,18 @@ var labels = [...]string{asksSearch: "/", asksTime: "go to (12:34, 5m ago, RFC 3
 // prompt is the line at the bottom in which something is typed.
 type prompt struct {
 	asks  asks
-	input field
+	input field.Field
 	live  *pattern // of a search that is being typed: highlighted already
-	wrong string   // why what is typed cannot be
+	wrong string   // why the text is invalid
 }
 
 func (q *prompt) open() bool { return q.asks != asksNothing }
 
+// maxTyped bounds what is typed or pasted.
+const maxTyped = 512
+
 func (p *Pane) ask(what asks, text string) {
-	p.prompt = prompt{asks: what, input: fieldOf(text), live: p.filter.search}
+	p.prompt = prompt{asks: what, input: field.New(text, maxTyped), live: p.filter.search}
 }
 
 // room is how many cells there are to type in.
@@ -49,17 +54,10 @@ func (p *Pane) typed(m tea.Msg) tea.Cmd {
 			return p.accept()
 		}
 	}
-	before := p.prompt.input.value()
-	switch m := m.(type) {
-	case tea.KeyPressMsg:
-		p.prompt.input.press(m)
-	case tea.PasteMsg:
-		p.prompt.input.insert(strings.Join(strings.Fields(m.Content), " "))
-	}
-	if text := p.prompt.input.value(); text != before {
+	if p.prompt.input.Type(m) {
 		p.prompt.wrong = ""
 		if p.prompt.asks == asksSearch {
-			p.searchTyped(text)
+			p.searchTyped(p.prompt.input.Value())
 		}
 	}
 	return nil
@@ -72,18 +70,18 @@ func (p *Pane) searchTyped(text string) {
 	}
 	found, err := compile(text)
 	if err != nil {
-		p.prompt.wrong = plain(err.Error())
+		p.prompt.wrong = draw.Safe(err.Error())
 		return
 	}
 	p.prompt.live = found
 }
 
-// accept takes what was typed. What cannot be leaves the prompt open, with the reason.
+// accept acts on what was typed. Invalid text leaves the prompt open, with the reason.
 func (p *Pane) accept() tea.Cmd {
-	text := strings.TrimSpace(p.prompt.input.value())
+	text := strings.TrimSpace(p.prompt.input.Value())
 	switch p.prompt.asks {
 	case asksSearch:
-		return p.search(p.prompt.input.value())
+		return p.search(p.prompt.input.Value())
 	case asksTime:
 		if text == "" {
 			p.prompt = prompt{}
@@ -91,7 +89,7 @@ func (p *Pane) accept() tea.Cmd {
 		}
 		at, err := readTime(text, p.clock())
 		if err != nil {
-			p.prompt.wrong = plain(err.Error())
+			p.prompt.wrong = draw.Safe(err.Error())
 			return nil
 		}
 		p.prompt = prompt{}
@@ -111,8 +109,8 @@ func (p *Pane) search(text string) tea.Cmd {
 	if text != "" {
 		var err error
 		if found, err = compile(text); err != nil {
-			p.prompt.wrong = plain(err.Error())
-			return notice.Say(notice.Warn, "this search is no regular expression: "+p.prompt.wrong)
+			p.prompt.wrong = draw.Safe(err.Error())
+			return notice.Say(notice.Warn, "not a regular expression: "+p.prompt.wrong)
 		}
 	}
 	p.prompt = prompt{}
@@ -134,6 +132,6 @@ func (p *Pane) Cursor() *tea.Cursor {
 	if !p.prompt.open() || p.height < 1 || p.width < 1 {
 		return nil
 	}
-	_, cell := p.prompt.input.view(p.room())
+	_, cell := p.prompt.input.Window(p.room())
 	return tea.NewCursor(min(cell+len(labels[p.prompt.asks]), p.width-1)+1, p.height) // the last row inside the frame
 }

@@ -2,11 +2,12 @@ package logpane
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"stackctl.dev/stackctl/internal/accesslog"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/notice"
 )
@@ -106,7 +107,7 @@ func (p *Pane) pressInRequest(m tea.KeyPressMsg) {
 	k := p.keys.Logs
 	page := max(p.height-1, 1)
 	switch {
-	case keys.Matches(m, p.keys.Global.Back, k.Request):
+	case keys.Matches(m, p.keys.Global.Back, p.keys.Global.Quit, k.Request):
 		p.request = nil
 	case keys.Matches(m, k.Up):
 		p.request.scroll(-1)
@@ -125,13 +126,29 @@ func (r *request) scroll(by int) {
 	r.offset = min(max(r.offset+by, 0), len(r.records)) // the head is higher than one row: the last line can be reached
 }
 
-// find returns the first access line of the request that suits.
-func (r *request) find(suits func(*record, *access) bool) (*record, *access) {
+// find returns the first access line of the request that a tier wrote.
+func (r *request) find(tier accesslog.Tier) (*record, *accesslog.Line) {
 	for i := range r.records {
 		rec := &r.records[i]
-		if a, ok := parseAccess(rec.Text); ok && strings.Contains(a.RequestID, r.id) && suits(rec, &a) {
+		if a, ok := parseAccess(rec.Text); ok && bytes.Contains(a.RequestID, r.needle) && a.Tier() == tier {
 			return rec, &a
 		}
 	}
 	return nil, nil
+}
+
+// rule is the first that matched, as a firewall's line on an attack names it; 0 where there is none.
+func (r *request) rule(service string) int {
+	for i := range r.records {
+		var attack struct {
+			Msg  string `json:"msg"`
+			ID   string `json:"request_id"`
+			Rule int    `json:"rule"`
+		}
+		rec := &r.records[i]
+		if rec.Service == service && json.Unmarshal(rec.Text, &attack) == nil && attack.Msg == "attack" && attack.ID == r.id {
+			return attack.Rule
+		}
+	}
+	return 0
 }

@@ -15,7 +15,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/notice"
 )
 
-// save writes the lines of the list to a new file. Those in memory now are meant: their texts never change, so copying the records is enough.
+// save writes the lines of the list to a new file. Texts never change, so a copy of the records is a snapshot.
 func (p *Pane) save(path string) tea.Cmd {
 	lines := make([]record, p.index.len())
 	for i := range lines {
@@ -25,11 +25,11 @@ func (p *Pane) save(path string) tea.Cmd {
 		err := write(path, lines)
 		switch {
 		case errors.Is(err, fs.ErrExist):
-			return notice.Msg{Level: notice.Warn, Text: fmt.Sprintf("%q exists already: give another name", path)}
+			return notice.Msg{Level: notice.Warn, Text: fmt.Sprintf("%q already exists: choose another name", path)}
 		case err != nil:
-			return notice.Msg{Level: notice.Bad, Text: plain(err.Error())}
+			return notice.Msg{Level: notice.Bad, Text: draw.Safe(err.Error())}
 		}
-		return notice.Msg{Text: plain(fmt.Sprintf("saved %s lines to %q", draw.Count(len(lines)), path))}
+		return notice.Msg{Text: draw.Safe(fmt.Sprintf("saved %s lines to %q", draw.Count(len(lines)), path))}
 	}
 }
 

@@ -8,48 +8,25 @@ import (
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
-// drawn is the last picture: View runs after every message of the whole dashboard, and most do not concern this pane.
-type drawn struct {
-	of      picture
-	text    string
-	theme   *theme.Theme
-	palette palette
-}
-
-type picture struct {
-	version, width, height int
-	theme                  *theme.Theme
-	focused                bool
-}
-
 // View draws the pane.
 func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 	p.resize(max(width-2, 0), max(height-2, 0))
-	want := picture{p.version, width, height, t, focused}
-	if p.drawn.of != want {
-		p.drawn.of = want
-		p.drawn.text = draw.Box(t, p.frame(focused), p.lines(t, focused), width, height)
-	}
-	return p.drawn.text
+	return draw.Box(t, p.frame(focused), p.lines(t, focused), width, height)
 }
 
-// resize notes the room there is: scrolling and clicks are by what was drawn.
+// resize notes the size: scrolling and clicks refer to what was drawn.
 func (p *Pane) resize(width, height int) {
 	if width == p.width && height == p.height {
 		return
 	}
 	p.width, p.height = width, height
-	p.version++
-	if p.paused {
-		p.top.row = 0
-		p.settle()
-	}
+	p.layOut()
 }
 
 func (p *Pane) frame(focused bool) draw.Frame {
-	title := "3 logs"
+	title := p.title
 	for _, word := range p.filter.words() {
-		title += " · " + plain(word)
+		title += " · " + draw.Safe(word)
 	}
 	if p.wrap {
 		title += " · wrapped"
@@ -58,7 +35,7 @@ func (p *Pane) frame(focused bool) draw.Frame {
 	}
 	f := draw.Frame{Title: title, Status: p.status(), Footer: p.footer(), Focused: focused}
 	if p.request != nil {
-		f.Title = "3 logs · request " + p.request.id
+		f.Title = p.title + " · request " + p.request.id
 		f.Footer = "esc back"
 	}
 	return f
@@ -137,7 +114,7 @@ func (p *Pane) lines(t *theme.Theme, focused bool) []string {
 	g := p.geometry()
 	rows := make([]string, 0, p.height)
 	var b strings.Builder
-	c := p.palette(t)
+	c := p.paletteOf(t)
 	var text string
 	var marks [][]int
 	var breaks []int
@@ -146,10 +123,10 @@ func (p *Pane) lines(t *theme.Theme, focused bool) []string {
 		rec := p.ring.at(s.seq)
 		if s.seq != last {
 			last = s.seq
-			text = p.shown(rec, p.compact)
+			text = rec.shown(p.compact)
 			marks = p.searching().marks(text)
 			if p.wrap {
-				breaks = folds(text, g.text)
+				breaks = draw.Folds(text, g.text)
 			}
 		}
 		b.Reset()
@@ -186,15 +163,15 @@ func (p *Pane) searching() *pattern {
 func (p *Pane) nothing() string {
 	switch {
 	case p.ring.len() > 0:
-		return "no line passes the filters: c clears them"
+		return "no line matches the filters: c clears them"
 	case p.lost != "":
-		return "the logs cannot be read: they come as soon as they can"
+		return "the logs cannot be read yet: trying again"
 	}
 	return "no lines yet"
 }
 
 func (p *Pane) promptLine(t *theme.Theme) string {
-	typed, _ := p.prompt.input.view(p.room())
+	typed, _ := p.prompt.input.Window(p.room())
 	line := t.Accent.Render(labels[p.prompt.asks]) + t.Text.Render(typed)
 	if p.prompt.wrong != "" {
 		line = draw.Cut(line, max(p.width/2, 1)) + t.Bad.Render("  "+p.prompt.wrong)
@@ -214,9 +191,9 @@ type row struct {
 }
 
 func (r *row) window(x, width int) {
-	r.start, r.end, r.lead = window(r.text, x, width)
+	r.start, r.end, r.lead = draw.Window(r.text, x, width)
 	if r.end < len(r.text) && width > 1 {
-		r.start, r.end, r.lead = window(r.text, x, width-1)
+		r.start, r.end, r.lead = draw.Window(r.text, x, width-1)
 		r.more = true
 	}
 }
@@ -227,7 +204,7 @@ func (p *Pane) row(b *strings.Builder, t *theme.Theme, c *palette, g geometry, r
 	switch look {
 	case failure:
 		base, sign = c.bad, c.bad
-	case warning:
+	case warning, limited:
 		base, sign = c.warn, c.warn
 	}
 	pointer := " "
@@ -270,6 +247,9 @@ func signs(first, stderr bool, l level) string {
 	}
 	if first && l == warning {
 		out[1] = "▲"
+	}
+	if first && l == limited {
+		out[1] = "⊘"
 	}
 	return out[0] + out[1] + " "
 }

@@ -6,28 +6,23 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
-	"stackctl.dev/stackctl/internal/termtext"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
 // Progress is one event of a job's work.
-type Progress struct{ Event orchestrate.Event }
+type Progress struct{ Event report.Event }
 
-// Done ends a job: Result is one line for people.
+// Done ends a job: Result is one line for the user.
 type Done struct {
 	Result string
 	Err    error
 }
 
-// maxSteps bounds the rows of a job; older ones that are done go first.
+// maxSteps bounds the rows of a job; the oldest go first.
 const maxSteps = 400
-
-type step struct {
-	event orchestrate.Event
-}
 
 // Job shows the progress of work that changes the stack: closing it does not end the work.
 type Job struct {
@@ -36,7 +31,7 @@ type Job struct {
 	cancel func()
 	clock  func() time.Time
 	begun  time.Time
-	steps  []step
+	steps  []report.Event
 	done   *Done
 	scroll scroller
 }
@@ -73,17 +68,29 @@ func (j *Job) Update(msg tea.Msg) (tea.Cmd, bool) {
 	return nil, false
 }
 
-func (j *Job) take(e orchestrate.Event) {
-	for i := range j.steps {
-		if s := &j.steps[i]; s.event.Verb == e.Verb && s.event.Object == e.Object && e.Kind != orchestrate.EventWarning {
-			s.event = e
-			return
+// Step reports whether events of a kind belong to a step, which shows its last one. All other kinds, unknown ones too, are messages of
+// their own.
+func Step(k report.Kind) bool {
+	switch k {
+	case report.Started, report.Progress, report.Done, report.Failed, report.Skipped:
+		return true
+	}
+	return false
+}
+
+func (j *Job) take(e report.Event) {
+	if Step(e.Kind) {
+		for i := range j.steps {
+			if s := &j.steps[i]; s.Verb == e.Verb && s.Object == e.Object && Step(s.Kind) {
+				*s = e
+				return
+			}
 		}
 	}
 	if len(j.steps) == maxSteps {
 		j.steps = append(j.steps[:0], j.steps[1:]...)
 	}
-	j.steps = append(j.steps, step{e})
+	j.steps = append(j.steps, e)
 }
 
 // Hints are its keys.
@@ -99,43 +106,55 @@ func (j *Job) View(t *theme.Theme, width, height int) string {
 	width = min(width, 100)
 	var lines []string
 	for _, s := range j.steps {
-		lines = append(lines, j.row(t, s.event, width-3))
+		lines = append(lines, rowsOf(t, s, width-3)...)
 	}
 	switch {
 	case j.done == nil:
-		lines = append(lines, "", t.Muted.Render(" working for "+draw.Age(j.clock().Sub(j.begun))))
+		lines = append(lines, "", t.Muted.Render(" running for "+draw.Age(j.clock().Sub(j.begun))))
 	case j.done.Err != nil:
 		lines = append(lines, "")
-		for _, line := range draw.Wrap(draw.Plain(termtext.Safe(j.done.Err.Error())), width-6) {
+		for _, line := range draw.Wrap(draw.Safe(j.done.Err.Error()), width-6) {
 			lines = append(lines, " "+t.Bad.Render("✖ "+line))
 		}
 	default:
-		lines = append(lines, "", " "+t.Good.Render("✔ "+draw.Plain(termtext.Safe(j.done.Result))))
+		lines = append(lines, "", " "+t.Good.Render("✔ "+draw.Safe(j.done.Result)))
 	}
 	if j.Running() || j.scroll.page == 0 {
-		j.scroll.offset = len(lines) // the end is what is of interest
+		j.scroll.offset = len(lines) // show the end
 	}
 	return box(t, &j.scroll, j.title, lines, width, height)
 }
 
-func (j *Job) row(t *theme.Theme, e orchestrate.Event, width int) string {
-	sign, style, detail := "…", t.Warn, termtext.Safe(e.Detail)
+// rowsOf draws an event: one row for a step, as many as needed for a message.
+func rowsOf(t *theme.Theme, e report.Event, width int) []string {
+	sign, style, detail := " ", t.Text, draw.Safe(e.Detail)
 	switch e.Kind {
-	case orchestrate.EventDone:
-		sign, style, detail = "✔", t.Good, termtext.Safe(e.Cause)
-	case orchestrate.EventFailed:
+	case report.Started, report.Progress:
+		sign, style = "…", t.Warn
+	case report.Done:
+		sign, style, detail = "✔", t.Good, draw.Safe(e.Cause)
+	case report.Failed:
 		sign, style = "✖", t.Bad
 		if e.Err != nil {
-			detail = termtext.Safe(e.Err.Error())
+			detail = draw.Safe(e.Err.Error())
 		}
-	case orchestrate.EventSkipped:
-		sign, style, detail = "-", t.Muted, "skipped: a step before it failed"
-	case orchestrate.EventWarning:
-		sign = "!"
+	case report.Skipped:
+		sign, style, detail = "-", t.Muted, "skipped: an earlier step failed"
+	case report.Warning:
+		sign, style = "!", t.Warn
+	}
+	if e.Verb == "" && e.Object == "" {
+		var rows []string
+		for _, row := range draw.Wrap(detail, max(width-3, 1)) {
+			rows = append(rows, draw.Cut(" "+style.Render(sign)+" "+t.Text.Render(row), width))
+			sign = " "
+		}
+		return rows
 	}
 	took := ""
 	if e.Elapsed > 0 {
 		took = draw.Right(e.Elapsed.Round(time.Millisecond).String(), 8)
 	}
-	return draw.Cut(" "+style.Render(sign)+" "+t.Text.Render(draw.Left(e.Verb+" "+draw.Plain(termtext.Safe(e.Object)), 44))+" "+t.Text.Render(draw.Left(took, 9))+t.Muted.Render(draw.Plain(detail)), width)
+	name := draw.Left(e.Verb+" "+draw.Safe(e.Object), 44)
+	return []string{draw.Cut(" "+style.Render(sign)+" "+t.Text.Render(name)+" "+t.Text.Render(draw.Left(took, 9))+t.Muted.Render(detail), width)}
 }

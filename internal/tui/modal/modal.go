@@ -21,7 +21,7 @@ type Modal interface {
 	Hints() []key.Binding
 }
 
-// scroller shows lines of which not all fit.
+// scroller scrolls through lines that do not all fit.
 type scroller struct {
 	offset, page, length int
 }
@@ -29,12 +29,7 @@ type scroller struct {
 func (s *scroller) key(msg tea.Msg, k keys.Logs) bool {
 	switch msg := msg.(type) {
 	case tea.MouseWheelMsg:
-		switch msg.Button {
-		case tea.MouseWheelUp:
-			s.offset--
-		case tea.MouseWheelDown:
-			s.offset++
-		}
+		s.offset += keys.Wheel(msg)
 	case tea.KeyPressMsg:
 		switch {
 		case keys.Matches(msg, k.Up):

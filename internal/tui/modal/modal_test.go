@@ -2,6 +2,7 @@ package modal
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,19 +12,18 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
-	"stackctl.dev/stackctl/internal/orchestrate"
+	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
-	"stackctl.dev/stackctl/internal/tui/keys/keystest"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 type yesMsg struct{}
 
 func yes() tea.Msg { return yesMsg{} }
 
-func press(m Modal, name string) (tea.Cmd, bool) { return m.Update(keystest.Press(name)) }
+func press(m Modal, name string) (tea.Cmd, bool) { return m.Update(tuitest.Press(name)) }
 
 func TestOnlyYesIsYes(t *testing.T) {
 	for name, want := range map[string]bool{"y": true, "n": false, "esc": false, "enter": false, "q": false} {
@@ -61,8 +61,8 @@ func TestPalette(t *testing.T) {
 		if cmd != nil {
 			got = cmd().(string)
 		}
-		if p.text != c.text || got != c.run {
-			t.Errorf("%s: text %q, ran %q; want %q, %q", c.keys, p.text, got, c.text, c.run)
+		if p.input.Value() != c.text || got != c.run {
+			t.Errorf("%s: text %q, ran %q; want %q, %q", c.keys, p.input.Value(), got, c.text, c.run)
 		}
 	}
 }
@@ -71,10 +71,10 @@ func TestJob(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	interrupted := false
 	j := NewJob(keys.Default(), "up", func() time.Time { return now }, func() { interrupted = true })
-	j.Update(Progress{orchestrate.Event{Kind: orchestrate.EventStarted, Verb: "start container", Object: "web"}})
-	j.Update(Progress{orchestrate.Event{Kind: orchestrate.EventDone, Verb: "start container", Object: "web", Cause: "it does not exist", Elapsed: time.Second}})
-	j.Update(Progress{orchestrate.Event{Kind: orchestrate.EventStarted, Verb: "start container", Object: "nginx\x1b[2J"}})
-	if view := ansi.Strip(j.View(theme.Default().Dark, 100, 20)); !strings.Contains(view, "✔ start container web") || !strings.Contains(view, "… start container nginx") || strings.Contains(view, "\x1b") {
+	j.Update(Progress{report.Event{Kind: report.Started, Verb: "start container", Object: "web"}})
+	j.Update(Progress{report.Event{Kind: report.Done, Verb: "start container", Object: "web", Cause: "it does not exist", Elapsed: time.Second}})
+	j.Update(Progress{report.Event{Kind: report.Started, Verb: "start container", Object: "nginx\x1b[2J"}})
+	if view := ansi.Strip(j.View(tuitest.Themes().Dark, 100, 20)); !strings.Contains(view, "✔ start container web") || !strings.Contains(view, "… start container nginx") || strings.Contains(view, "\x1b") {
 		t.Error(view)
 	}
 	if _, done := press(j, "ctrl+c"); done || !interrupted {
@@ -84,11 +84,20 @@ func TestJob(t *testing.T) {
 		t.Error("esc does not hide it")
 	}
 	j.Update(Done{Err: errors.New("starting container \"nginx\": no such image")})
-	if view := ansi.Strip(j.View(theme.Default().Dark, 100, 20)); j.Running() || !strings.Contains(view, "✖ starting container") {
+	if view := ansi.Strip(j.View(tuitest.Themes().Dark, 100, 20)); j.Running() || !strings.Contains(view, "✖ starting container") {
 		t.Error(view)
 	}
+	for i, kind := range []report.Kind{report.Warning, "message", "message", "a kind of the future"} {
+		j.Update(Progress{report.Event{Kind: kind, Detail: fmt.Sprintf("told %d\x1b[2J %s%d", i, strings.Repeat("x", 150), i)}})
+	}
+	view := ansi.Strip(j.View(tuitest.Themes().Dark, 100, 20))
+	for _, want := range []string{"! told 0\\x1b[2J x", "  told 1", "  told 2", "  told 3", "x0", "x1", "x2", "x3"} {
+		if !strings.Contains(view, want) {
+			t.Errorf("no %q in\n%s", want, view)
+		}
+	}
 	for range 2 * maxSteps {
-		j.Update(Progress{orchestrate.Event{Kind: orchestrate.EventWarning, Object: "x"}})
+		j.Update(Progress{report.Event{Kind: report.Warning, Object: "x"}})
 	}
 	if len(j.steps) > maxSteps {
 		t.Errorf("a job grew to %d steps", len(j.steps))
@@ -107,7 +116,7 @@ func TestModalsFitIntoEverySize(t *testing.T) {
 			Help(k, []Group{{"everywhere", []key.Binding{k.Global.Quit, k.Global.Help}}}), NewPalette(k, []Command{{Name: "down"}}),
 		} {
 			base := draw.Rows(draw.Fit(nil, width, height))
-			over := strings.Split(Over(base, m.View(theme.Default().Dark, width, height), width, height), "\n")
+			over := strings.Split(Over(base, m.View(tuitest.Themes().Dark, width, height), width, height), "\n")
 			if len(over) != height {
 				t.Fatalf("%T at %dx%d has %d rows", m, width, height, len(over))
 			}

@@ -5,7 +5,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
-	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/theme"
@@ -67,8 +66,7 @@ func Help(k keys.Map, groups []Group) *Page {
 
 // Details describes a container.
 func Details(k keys.Map, d watch.Details) *Page {
-	safe := func(s string) string { return draw.Plain(termtext.Safe(s)) }
-	return &Page{keys: k, title: safe(d.Name), lines: func(t *theme.Theme, width int) []string {
+	return &Page{keys: k, title: draw.Safe(d.Name), lines: func(t *theme.Theme, width int) []string {
 		var lines []string
 		for i, s := range d.Sections {
 			if i > 0 {
@@ -76,7 +74,7 @@ func Details(k keys.Map, d watch.Details) *Page {
 			}
 			lines = append(lines, " "+t.Title.Render(s.Title))
 			for _, r := range s.Rows {
-				lines = append(lines, "  "+t.Muted.Render(draw.Left(safe(r.Name), min(22, max(width/3, 4))))+" "+t.Text.Render(safe(r.Value)))
+				lines = append(lines, "  "+t.Muted.Render(draw.Left(draw.Safe(r.Name), min(22, max(width/3, 4))))+" "+t.Text.Render(draw.Safe(r.Value)))
 			}
 		}
 		return lines

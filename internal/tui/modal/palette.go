@@ -7,8 +7,8 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
-	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/field"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
@@ -23,7 +23,7 @@ type Command struct {
 type Palette struct {
 	keys     keys.Map
 	commands []Command
-	text     string
+	input    field.Field
 	chosen   int
 }
 
@@ -31,12 +31,12 @@ var _ Modal = (*Palette)(nil)
 
 // NewPalette makes a palette of commands.
 func NewPalette(k keys.Map, commands []Command) *Palette {
-	return &Palette{keys: k, commands: commands}
+	return &Palette{keys: k, commands: commands, input: field.New("", maxText)}
 }
 
-// found are the commands that hold every typed word; those that begin with the text come first.
+// found are the commands that contain every typed word; those that begin with the text come first.
 func (p *Palette) found() []Command {
-	words := strings.Fields(strings.ToLower(p.text))
+	words := strings.Fields(strings.ToLower(p.input.Value()))
 	var found []Command
 	for _, c := range p.commands {
 		text := strings.ToLower(c.Name + " " + c.Description)
@@ -44,7 +44,7 @@ func (p *Palette) found() []Command {
 			found = append(found, c)
 		}
 	}
-	prefix := strings.ToLower(p.text)
+	prefix := strings.ToLower(p.input.Value())
 	slices.SortStableFunc(found, func(a, b Command) int {
 		return rank(b, prefix) - rank(a, prefix)
 	})
@@ -62,7 +62,7 @@ func rank(c Command, prefix string) int {
 func (p *Palette) Update(msg tea.Msg) (tea.Cmd, bool) {
 	switch msg := msg.(type) {
 	case tea.PasteMsg:
-		p.edit(p.text + msg.Content)
+		p.edit(msg)
 	case tea.KeyPressMsg:
 		return p.press(msg)
 	}
@@ -80,20 +80,16 @@ func (p *Palette) press(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 		}
 	case keys.Matches(msg, p.keys.Redis.Complete):
 		if p.chosen < len(found) {
-			p.edit(found[p.chosen].Name)
+			p.input.SetValue(found[p.chosen].Name)
+			p.input.CursorEnd()
+			p.chosen = 0
 		}
 	case msg.String() == "up", msg.String() == "ctrl+p":
 		p.chosen = max(p.chosen-1, 0)
 	case msg.String() == "down", msg.String() == "ctrl+n":
 		p.chosen = min(p.chosen+1, max(len(found)-1, 0))
-	case msg.Code == tea.KeyBackspace:
-		if r := []rune(p.text); len(r) > 0 {
-			p.edit(string(r[:len(r)-1]))
-		}
-	case msg.String() == "ctrl+u":
-		p.edit("")
 	default:
-		p.edit(p.text + msg.Text)
+		p.edit(msg)
 	}
 	return nil, false
 }
@@ -101,8 +97,10 @@ func (p *Palette) press(msg tea.KeyPressMsg) (tea.Cmd, bool) {
 // maxText bounds what is typed or pasted into the palette.
 const maxText = 200
 
-func (p *Palette) edit(text string) {
-	p.text, p.chosen = termtext.Safe(text[:min(len(text), maxText)]), 0
+func (p *Palette) edit(msg tea.Msg) {
+	if p.input.Type(msg) {
+		p.chosen = 0
+	}
 }
 
 // Hints are its keys.
@@ -115,19 +113,13 @@ func (p *Palette) View(t *theme.Theme, width, height int) string {
 	width = min(width, 76)
 	found := p.found()
 	rows := max(min(height-4, 14), 1)
-	first := max(min(p.chosen-rows+1, len(found)-rows), 0)
-	lines := []string{t.Accent.Render(":") + t.Text.Render(p.text) + t.Accent.Render("▏"), ""}
-	for i := first; i < min(first+rows, len(found)); i++ {
+	lines := []string{t.Accent.Render(":") + t.Text.Render(p.input.Marked()), ""}
+	lines = append(lines, draw.List(t, len(found), p.chosen, width-2, rows, func(i int) string {
 		c := found[i]
-		text := draw.Left(c.Name, 24) + " " + draw.Left(c.Description, max(width-40, 0)) + " " + draw.Right(c.Key, 9)
-		if i == p.chosen {
-			lines = append(lines, t.Selected.Render("› "+text))
-		} else {
-			lines = append(lines, "  "+t.Text.Render(text))
-		}
-	}
+		return draw.Left(c.Name, 24) + " " + draw.Left(c.Description, max(width-40, 0)) + " " + draw.Right(c.Key, 9)
+	})...)
 	if len(found) == 0 {
-		lines = append(lines, t.Muted.Render("  no command has that in its name"))
+		lines = append(lines, t.Muted.Render("  no command matches"))
 	}
 	return draw.Box(t, draw.Frame{Title: "command", Footer: draw.Count(len(found)) + " commands", Focused: true}, lines, width, min(len(lines)+2, height))
 }

@@ -9,7 +9,7 @@ import (
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
-// Question asks before something is done that cannot be taken back at once. No is the default.
+// Question asks before something is done that cannot easily be undone. No is the default.
 type Question struct {
 	keys    keys.Map
 	title   string

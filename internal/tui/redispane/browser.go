@@ -10,6 +10,7 @@ import (
 
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/field"
 	"stackctl.dev/stackctl/internal/tui/keys"
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
@@ -18,6 +19,7 @@ const (
 	maxBrowsed  = 1000
 	maxElements = 100
 	maxValue    = 64 << 10 // bytes of a string
+	maxPattern  = 4096     // characters
 )
 
 // browser lists the keys, and shows the value of one.
@@ -27,7 +29,7 @@ type browser struct {
 	all     bool // keys are all there are
 	err     error
 	asked   bool
-	pattern string
+	pattern field.Field
 	typing  bool
 	at      int
 	value   []printed // of the key that was opened; nil for the list
@@ -47,10 +49,10 @@ type (
 	}
 )
 
-func newBrowser(l *line) *browser { return &browser{line: l, pattern: "*"} }
+func newBrowser(l *line) *browser { return &browser{line: l, pattern: field.New("*", maxPattern)} }
 
 func (b *browser) refresh() tea.Cmd {
-	pattern := b.pattern
+	pattern := b.pattern.Value()
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(b.line.ctx, completionLimit)
 		defer cancel()
@@ -67,7 +69,7 @@ func (b *browser) take(msg tea.Msg) {
 	case valueMsg:
 		b.line.work, b.offset = nil, 0
 		if msg.err != nil {
-			b.value = []printed{{failure, safe(msg.err.Error())}}
+			b.value = []printed{{failure, draw.Safe(msg.err.Error())}}
 			return
 		}
 		b.line.show(msg.args, msg.reply)
@@ -81,7 +83,7 @@ func (b *browser) take(msg tea.Msg) {
 	}
 }
 
-// reading is the command that reads a value of a type, bounded.
+// reading is the command that reads a part of a value, by its type.
 func reading(k store.KeyInfo) []string {
 	last := fmt.Sprint(maxElements - 1)
 	switch k.Type {
@@ -116,7 +118,7 @@ func (b *browser) open() tea.Cmd {
 	return func() tea.Msg {
 		defer cancel()
 		reply, err := b.line.o.Session.Run(ctx, args)
-		if err == nil && strings.HasSuffix(args[0], "SCAN") && len(reply.Elems) == 2 { // the cursor is of no interest
+		if err == nil && strings.HasSuffix(args[0], "SCAN") && len(reply.Elems) == 2 { // without the cursor
 			reply = reply.Elems[1]
 		}
 		return valueMsg{args, reply, err}
@@ -135,7 +137,7 @@ func (b *browser) selection() string {
 		return plain(b.value)
 	}
 	k, _ := b.selected()
-	return safe(k.Key)
+	return draw.Safe(k.Key)
 }
 
 // press takes a key; done closes the browser.
@@ -144,53 +146,55 @@ func (b *browser) press(msg tea.KeyPressMsg) (cmd tea.Cmd, done bool) {
 	switch {
 	case b.typing:
 		return b.edit(msg), false
-	case keys.Matches(msg, k.Global.Back, k.Global.Quit):
-		if b.value == nil {
-			return nil, true
-		}
+	case !keys.Matches(msg, k.Global.Back, k.Global.Quit):
+		cmd, _ = keys.Press(msg, b.actions())
+	case b.value == nil:
+		return nil, true
+	default:
 		b.value = nil
-	case keys.Matches(msg, k.Logs.Up):
-		b.move(-1)
-	case keys.Matches(msg, k.Logs.Down):
-		b.move(1)
-	case keys.Matches(msg, k.Logs.PageUp):
-		b.move(-10)
-	case keys.Matches(msg, k.Logs.PageDown):
-		b.move(10)
-	case keys.Matches(msg, k.Logs.Search):
-		b.typing, b.value = true, nil
-	case keys.Matches(msg, k.Prompt.Accept):
-		return b.open(), false
-	case msg.String() == "r":
-		return b.refresh(), false
-	case msg.String() == "d" && !b.line.o.ReadOnly:
-		if chosen, ok := b.selected(); ok {
-			b.value = nil
-			return b.line.describe([]string{"DEL", chosen.Key}), false
-		}
-	case keys.Matches(msg, k.Redis.Undo):
-		return b.line.undo(), false
 	}
-	return nil, false
+	return cmd, false
+}
+
+func (b *browser) actions() []keys.Action {
+	k := b.line.keys
+	return []keys.Action{
+		{Key: k.Browser.Open, Run: b.open},
+		keys.Do(k.Browser.Pattern, func() { b.typing, b.value = true, nil }),
+		{Key: k.Browser.Refresh, Run: b.refresh},
+		{Key: k.Browser.Delete, Run: b.remove},
+		{Key: k.Browser.Undo, Run: b.line.undo},
+		keys.Do(k.Logs.Up, func() { b.move(-1) }), keys.Do(k.Logs.Down, func() { b.move(1) }),
+		keys.Do(k.Logs.PageUp, func() { b.move(-10) }), keys.Do(k.Logs.PageDown, func() { b.move(10) }),
+	}
+}
+
+func (b *browser) remove() tea.Cmd {
+	chosen, ok := b.selected()
+	if !ok {
+		return nil
+	}
+	b.value = nil
+	return b.line.describe([]string{"DEL", chosen.Key})
 }
 
 func (b *browser) edit(msg tea.KeyPressMsg) tea.Cmd {
-	k := b.line.keys
-	switch {
-	case keys.Matches(msg, k.Prompt.Accept, k.Prompt.Cancel):
+	if k := b.line.keys; keys.Matches(msg, k.Prompt.Accept, k.Prompt.Cancel) {
 		b.typing = false
-		if b.pattern == "" {
-			b.pattern = "*"
+		if b.pattern.Value() == "" {
+			b.pattern.SetValue("*")
 		}
 		return b.refresh()
-	case msg.Code == tea.KeyBackspace:
-		if r := []rune(b.pattern); len(r) > 0 {
-			b.pattern = string(r[:len(r)-1])
-		}
-	case msg.Text != "":
-		b.pattern += safe(msg.Text)
 	}
+	b.pattern.Type(msg)
 	return nil
+}
+
+// paste is for the pattern alone.
+func (b *browser) paste(msg tea.PasteMsg) {
+	if b.typing {
+		b.pattern.Type(msg)
+	}
 }
 
 func (b *browser) move(by int) {
@@ -201,54 +205,36 @@ func (b *browser) move(by int) {
 	b.at = max(min(b.at+by, len(b.keys)-1), 0)
 }
 
-func (b *browser) wheel(msg tea.MouseWheelMsg) tea.Cmd {
-	b.move(map[tea.MouseButton]int{tea.MouseWheelUp: -1, tea.MouseWheelDown: 1}[msg.Button])
-	return nil
-}
-
 func (b *browser) hints() []key.Binding {
-	named := func(name, does string) key.Binding {
-		return key.NewBinding(key.WithKeys(name), key.WithHelp(name, does))
-	}
+	k := b.line.keys
 	if b.typing {
-		return []key.Binding{b.line.keys.Prompt.Accept}
+		return []key.Binding{k.Prompt.Accept}
 	}
-	hints := []key.Binding{named("enter", "value"), named("/", "pattern"), named("r", "refresh")}
-	if !b.line.o.ReadOnly {
-		hints = append(hints, named("d", "delete"), named("U", "undo"))
-	}
-	return append(hints, b.line.keys.Global.Back)
+	return []key.Binding{k.Browser.Open, k.Browser.Pattern, k.Browser.Refresh, k.Browser.Delete, k.Browser.Undo, k.Global.Back}
 }
 
 func (b *browser) view(t *theme.Theme, width, rows int, frame *draw.Frame) []string {
-	frame.Title = "4 redis: keys " + b.pattern
+	title, pattern := frame.Title, b.pattern.Value()
 	if b.typing {
-		frame.Title += "▏"
+		pattern = b.pattern.Marked()
 	}
+	frame.Title = title + ": keys " + pattern
 	frame.Footer = fmt.Sprintf("%d keys", len(b.keys))
 	if !b.all {
-		frame.Footer = fmt.Sprintf("%d keys or more", len(b.keys))
+		frame.Footer = fmt.Sprintf("at least %d keys", len(b.keys))
 	}
 	if b.value != nil {
 		k, _ := b.selected()
-		frame.Title = "4 redis: " + safe(k.Key)
+		frame.Title = title + ": " + draw.Safe(k.Key)
 		return render(t, b.value[b.offset:min(b.offset+max(rows, 0), len(b.value))], width)
 	}
 	switch {
 	case b.err != nil:
-		return []string{t.Bad.Render(draw.Cut("✖ "+safe(b.err.Error()), width))}
+		return []string{t.Bad.Render(draw.Cut("✖ "+draw.Safe(b.err.Error()), width))}
 	case len(b.keys) == 0 && b.asked:
 		return []string{t.Muted.Render("no key matches")}
 	}
-	var lines []string
-	first := max(min(b.at-rows+1, len(b.keys)-rows), 0)
-	for i := first; i < min(first+rows, len(b.keys)); i++ {
-		text := draw.Left(safe(b.keys[i].Key), max(width-30, 8)) + " " + describeKey(b.keys[i])
-		if i == b.at {
-			lines = append(lines, t.Selected.Render(draw.Left("› "+text, width)))
-		} else {
-			lines = append(lines, t.Text.Render(draw.Cut("  "+text, width)))
-		}
-	}
-	return lines
+	return draw.List(t, len(b.keys), b.at, width, rows, func(i int) string {
+		return draw.Left(draw.Safe(b.keys[i].Key), max(width-30, 8)) + " " + describeKey(b.keys[i])
+	})
 }

@@ -1,10 +1,7 @@
 package redispane
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +10,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"stackctl.dev/stackctl/internal/store"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
-
-var update = flag.Bool("update", false, "write the golden views again")
 
 // TestGoldenViews holds the pane's states against views that were looked at.
 func TestGoldenViews(t *testing.T) {
@@ -48,27 +43,9 @@ func TestGoldenViews(t *testing.T) {
 				l := newLab(t, false)
 				l.keys("i")
 				prepare(l)
-				compare(t, name, ansi.Strip(l.View(theme.Default().Dark, size.width, size.height, true))+"\n")
+				tuitest.Golden(t, name, ansi.Strip(l.View(tuitest.Themes().Dark, size.width, size.height, true)))
 			})
 		}
-	}
-}
-
-func compare(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; `go test ./internal/tui/redispane -run Golden -update` writes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("the view is not that of %s:\n%s\nrun `go test ./internal/tui/redispane -run Golden -update` and read the diff", path, got)
 	}
 }
 
@@ -79,7 +56,7 @@ func TestKeysThatComeTooLateAreNotOffered(t *testing.T) {
 		l.f.keys = []store.KeyInfo{{Key: "visits"}}
 		l.keys("i")
 		l.types("GET v")
-		looking := l.Update(tea.KeyPressMsg{Code: tea.KeyTab})
+		looking, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyTab})
 		l.do(then)
 		before := l.line.input.Value()
 		l.settle(looking)
@@ -103,10 +80,10 @@ func TestANumberRepeats(t *testing.T) {
 	l := newLab(t, false)
 	l.keys("i")
 	l.types("3 GET a")
-	first := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+	first, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
 	l.keys("esc") // the reply is on its way
 	l.settle(first)
-	if len(l.f.sent) != 1 || l.Busy() {
+	if len(l.f.sent) != 1 || l.busy() {
 		t.Errorf("after esc: sent %q", l.f.sent)
 	}
 }
@@ -127,7 +104,7 @@ func TestOwnWords(t *testing.T) {
 	l.keys("i")
 	l.types("undo")
 	l.keys("enter")
-	l.shows("nothing is given back: this is read-only")
+	l.shows("nothing is undone: the console is read-only")
 }
 
 // TestAQuestionThatWasGivenUpIsNotAsked cancels while the console still finds out what would go.
@@ -135,7 +112,7 @@ func TestAQuestionThatWasGivenUpIsNotAsked(t *testing.T) {
 	l := newLab(t, false)
 	l.keys("i")
 	l.types("DEL visits")
-	describing := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+	describing, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
 	l.keys("esc")
 	l.settle(describing)
 	l.shows("not sent")
@@ -149,7 +126,7 @@ func TestTypingAhead(t *testing.T) {
 	l := newLab(t, false)
 	l.keys("i")
 	l.types("GET a")
-	first := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+	first, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
 	l.types("GET b")
 	l.keys("enter")
 	l.types("DEL visits")

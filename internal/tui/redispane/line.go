@@ -5,13 +5,12 @@ import (
 	"context"
 	"time"
 
-	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/store/console"
-	"stackctl.dev/stackctl/internal/termtext"
 	"stackctl.dev/stackctl/internal/tui/draw"
+	"stackctl.dev/stackctl/internal/tui/field"
 	"stackctl.dev/stackctl/internal/tui/keys"
 )
 
@@ -41,6 +40,8 @@ type Options struct {
 	Clock    func() time.Time
 	// Format prints a reply, final newline included; nil is as redis-cli does on a terminal.
 	Format func(args []string, reply store.Reply) string
+	// Sent is called when a command has been answered, which may have changed the data; nil is nothing.
+	Sent func()
 }
 
 // kind is what a line of the output is, for its style.
@@ -64,7 +65,7 @@ type line struct {
 	ctx     context.Context
 	keys    keys.Map
 	o       Options
-	input   textinput.Model
+	input   field.Field
 	prompt  string
 	out     []printed // not yet taken by the owner
 	loaded  bool
@@ -84,7 +85,7 @@ type line struct {
 
 // search is a reverse search through the history.
 type search struct {
-	text  string
+	input field.Field
 	found int // index of the match; the history's length before there is one
 }
 
@@ -100,30 +101,37 @@ type work struct {
 	args    []string
 	begun   time.Time
 	cancel  context.CancelFunc
-	stopped bool // by a person
+	stopped bool // by the user
 	left    int  // how often it is sent again
 	stream  *stream
 }
 
+// maxLine bounds a line, and maxSearch what is looked for in the history, in characters.
+const (
+	maxLine   = 64 << 10
+	maxSearch = 512
+)
+
 func newLine(ctx context.Context, k keys.Map, o Options) *line {
-	input := textinput.New()
-	input.Prompt = ""
-	input.CharLimit = 64 << 10
-	input.SetVirtualCursor(false) // the terminal has one, which needs no timer to blink
-	input.Focus()
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
 	if o.Format == nil {
 		o.Format = store.FormatTTY
 	}
-	return &line{ctx: ctx, keys: k, o: o, input: input, prompt: "redis> ", recalled: o.History.Len()}
+	if o.Sent == nil {
+		o.Sent = func() {}
+	}
+	if o.ReadOnly {
+		k.ReadOnly()
+	}
+	return &line{ctx: ctx, keys: k, o: o, input: field.New("", maxLine), prompt: "redis> ", recalled: o.History.Len()}
 }
 
 // say prints lines of the console itself.
 func (l *line) say(k kind, texts ...string) {
 	for _, text := range texts {
-		l.out = append(l.out, printed{k, safe(text)})
+		l.out = append(l.out, printed{k, draw.Safe(text)})
 	}
 }
 
@@ -134,13 +142,11 @@ func (l *line) taken() []printed {
 	return out
 }
 
-func safe(s string) string { return draw.Plain(termtext.Safe(s)) }
-
 // maxAhead bounds what can be typed ahead, in keys.
 const maxAhead = 512
 
-// update takes a message; keys are for a prompt that is being typed at. What is typed while a command is under way waits for its end, as it
-// does with redis-cli; only a question takes no answer from before it was asked.
+// update takes a message; keys are for the prompt. What is typed while a command runs waits for its end, as with redis-cli; only a
+// question takes no answer that was typed before it was asked.
 func (l *line) update(msg tea.Msg) tea.Cmd {
 	cmd := l.handle(msg)
 	for l.work == nil && len(l.ahead) > 0 {
@@ -173,19 +179,25 @@ func (l *line) handle(msg tea.Msg) tea.Cmd {
 		if l.question != nil {
 			return nil
 		}
+		if l.search != nil {
+			l.searching(msg)
+			return nil
+		}
 		l.menu.close()
-		return l.edit(msg)
+		l.edit(msg)
 	case tickMsg:
 		l.ticking = false
 	case loadedMsg:
 		l.loading, l.loaded = false, msg.err == nil
 	case repliedMsg:
+		l.o.Sent()
 		return l.replied(msg)
 	case describedMsg:
 		l.ask(msg)
 	case keysMsg:
 		l.offerKeys(msg)
 	case undoneMsg:
+		l.o.Sent()
 		l.undone(msg)
 	case streamMsg:
 		return l.streamed(msg)
@@ -193,10 +205,10 @@ func (l *line) handle(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// tickMsg moves the time of a command under way.
+// tickMsg updates the time of a running command.
 type tickMsg struct{}
 
-// tick has the time of a command under way shown again; one tick at a time is on its way, and none while nothing is.
+// tick shows the time of a running command anew every second; there is at most one tick under way, and none while no command runs.
 func (l *line) tick() tea.Cmd {
 	if l.work == nil || l.ticking {
 		return nil
@@ -205,7 +217,7 @@ func (l *line) tick() tea.Cmd {
 	return tea.Tick(time.Second, func(time.Time) tea.Msg { return tickMsg{} })
 }
 
-// load has the server's commands read, if they are not known yet.
+// load reads the server's commands, if they are not known yet.
 func (l *line) load() tea.Cmd {
 	if l.loaded || l.loading {
 		return nil

@@ -17,7 +17,7 @@ import (
 const (
 	maxMenuKeys = 100
 	menuRows    = 6
-	// completionLimit bounds the wait for keys; the look itself is bounded by the session.
+	// completionLimit bounds the wait for keys; the session bounds the search itself.
 	completionLimit = 5 * time.Second
 )
 
@@ -45,7 +45,7 @@ type keysMsg struct {
 	err      error
 }
 
-// complete offers what the last word could become. One candidate is taken at once.
+// complete offers what the last word could become. A single candidate is taken at once.
 func (l *line) complete() tea.Cmd {
 	text := l.input.Value()[:byteOffset(l.input.Value(), l.input.Position())]
 	c := l.o.Session.Complete(text)
@@ -61,7 +61,7 @@ func (l *line) complete() tea.Cmd {
 	}
 	var items []item
 	for _, candidate := range c.Candidates {
-		items = append(items, item{candidate.Text, safe(candidate.Summary)})
+		items = append(items, item{candidate.Text, draw.Safe(candidate.Summary)})
 	}
 	l.offer(items, c.From, false)
 	return nil
@@ -77,7 +77,7 @@ func byteOffset(s string, runes int) int {
 	return len(s)
 }
 
-// offerKeys shows the keys that were found, unless the line has changed meanwhile.
+// offerKeys shows the keys that were found, unless the line has changed since.
 func (l *line) offerKeys(msg keysMsg) {
 	if msg.number != l.menu.number {
 		return
@@ -103,7 +103,7 @@ func describeKey(k store.KeyInfo) string {
 	if k.Size > 0 {
 		size = draw.Bytes(uint64(k.Size))
 	}
-	return fmt.Sprintf("%-7s %-10s %6s", safe(k.Type), ttl, size)
+	return fmt.Sprintf("%-7s %-10s %6s", draw.Safe(k.Type), ttl, size)
 }
 
 func (l *line) offer(items []item, from int, more bool) {

@@ -20,6 +20,7 @@ const (
 
 // Pane is the console in the dashboard.
 type Pane struct {
+	title   string
 	line    *line
 	keys    keys.Map
 	output  []printed
@@ -33,13 +34,16 @@ type Pane struct {
 }
 
 // New makes a pane; its commands end with ctx.
-func New(ctx context.Context, k keys.Map, o Options) *Pane {
-	return &Pane{line: newLine(ctx, k, o), keys: k}
+func New(ctx context.Context, title string, k keys.Map, o Options) *Pane {
+	return &Pane{title: title, line: newLine(ctx, k, o), keys: k}
 }
 
+// Connection says whether Redis can be reached: why not, or nil.
+type Connection struct{ Err error }
+
 // Update takes the console's messages and, with the focus, keys.
-func (p *Pane) Update(msg tea.Msg) tea.Cmd {
-	cmd := p.update(msg)
+func (p *Pane) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
+	cmd, changed = p.update(msg)
 	for _, out := range p.line.taken() {
 		p.output = append(p.output, out)
 		p.bytes += len(out.text)
@@ -52,44 +56,51 @@ func (p *Pane) Update(msg tea.Msg) tea.Cmd {
 	if drop > 0 {
 		p.output = append(p.output[:0], p.output[drop:]...)
 	}
-	return tea.Batch(cmd, p.line.tick())
+	return tea.Batch(cmd, p.line.tick()), changed
 }
 
-func (p *Pane) update(msg tea.Msg) tea.Cmd {
+func (p *Pane) update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	switch msg := msg.(type) {
+	case Connection:
+		p.lost = msg.Err
 	case leaveMsg:
 		p.typing = false
-		return nil
 	case clearMsg:
 		p.clear()
-		return nil
 	case tea.MouseWheelMsg:
 		if p.browser != nil {
-			return p.browser.wheel(msg)
+			p.browser.move(keys.Wheel(msg))
+		} else {
+			p.scroll(-3 * keys.Wheel(msg))
 		}
-		p.scroll(map[tea.MouseButton]int{tea.MouseWheelUp: 3, tea.MouseWheelDown: -3}[msg.Button])
-		return nil
 	case tea.MouseClickMsg:
 		if p.browser == nil {
 			p.typing = true
-			return p.line.load()
+			cmd = p.line.load()
 		}
-		return nil
 	case tea.KeyPressMsg:
-		return p.press(msg)
+		cmd = p.press(msg)
+	case tea.PasteMsg:
+		if p.browser != nil {
+			p.browser.paste(msg)
+		} else {
+			cmd = p.line.update(msg)
+		}
 	case browsedMsg, valueMsg:
 		if p.browser != nil {
 			p.browser.take(msg)
 		}
-		return nil
 	case repliedMsg, undoneMsg:
-		cmd := p.line.update(msg)
+		cmd = p.line.update(msg)
 		if p.browser != nil { // what was shown may be gone
-			return tea.Batch(cmd, p.browser.refresh())
+			cmd = tea.Batch(cmd, p.browser.refresh())
 		}
-		return cmd
+	case tickMsg, loadedMsg, describedMsg, keysMsg, streamMsg:
+		cmd = p.line.update(msg)
+	default:
+		return nil, false
 	}
-	return p.line.update(msg)
+	return cmd, true
 }
 
 func (p *Pane) press(msg tea.KeyPressMsg) tea.Cmd {
@@ -131,17 +142,24 @@ func (p *Pane) clear() { p.output, p.bytes, p.up = nil, 0, 0 }
 
 func (p *Pane) scroll(rows int) { p.up = max(p.up+rows, 0) }
 
-// SetConnection says whether Redis can be reached, and why not.
-func (p *Pane) SetConnection(err error) { p.lost = err }
+// Takes reports whether the key cancels the running command, or undoes a removal here, instead of what it does in the dashboard.
+func (p *Pane) Takes(msg tea.KeyPressMsg) bool {
+	return keys.Matches(msg, p.keys.Redis.Undo) || p.busy() && keys.Matches(msg, p.keys.Global.Interrupt)
+}
 
-// Busy reports whether a command is under way, which ctrl+c cancels.
-func (p *Pane) Busy() bool {
+func (p *Pane) busy() bool {
 	return p.line.work != nil || p.line.question != nil || p.typing && p.line.search != nil
 }
 
 // Capturing reports whether letters are text.
 func (p *Pane) Capturing() bool {
 	return p.typing || p.line.question != nil || p.line.work != nil || p.browser != nil
+}
+
+// Keys are all of the pane.
+func (p *Pane) Keys() []key.Binding {
+	k := p.keys.Redis
+	return []key.Binding{k.Submit, k.Complete, k.CompletePrevious, k.HistoryPrevious, k.HistoryNext, k.HistorySearch, k.PageUp, k.PageDown, k.Leave, k.Edit, k.Browse, k.Undo, k.Clear}
 }
 
 // Hints are the keys that fit the state.
@@ -185,7 +203,7 @@ func (p *Pane) Cursor() *tea.Cursor {
 // View draws the pane.
 func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 	inner, rows := max(width-4, 1), max(height-2, 0)
-	frame := draw.Frame{Title: "4 redis", Focused: focused}
+	frame := draw.Frame{Title: p.title, Focused: focused}
 	if p.lost != nil {
 		frame.Status = "✖ not reachable"
 	} else if p.line.o.ReadOnly {
@@ -196,22 +214,18 @@ func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 	}
 	bottom := p.line.view(t, inner, p.typing)
 	if p.lost != nil {
-		bottom = append([]string{t.Bad.Render(draw.Cut("✖ Redis is not reachable: "+safe(p.lost.Error()), inner))}, bottom...)
+		bottom = append([]string{t.Bad.Render(draw.Cut("✖ Redis is not reachable: "+draw.Safe(p.lost.Error()), inner))}, bottom...)
 	}
 	if len(bottom) > rows {
 		bottom = bottom[len(bottom)-rows:]
 	}
-	_, cell := p.line.window(inner)
 	room := rows - len(bottom)
 	shown := p.window(t, inner, room)
 	if p.up > 0 {
 		frame.Footer = fmt.Sprintf("%d rows below", p.up)
 	}
 	lines := slices.Concat(shown, bottom)
-	p.cursorX, p.cursorY = 2+draw.Width(p.line.prompt)+cell, len(lines)
-	if p.cursorX >= width-1 {
-		p.cursorX = width - 2
-	}
+	p.cursorX, p.cursorY = min(2+p.line.cursor(inner), width-2), len(lines)
 	return draw.Box(t, frame, indent(lines), width, height)
 }
 
@@ -228,7 +242,7 @@ func (p *Pane) window(t *theme.Theme, width, room int) []string {
 		return nil
 	}
 	if len(p.output) == 0 {
-		return []string{t.Muted.Render(draw.Cut("redis-cli lines: GET visits, KEYS *, HGETALL …  i types, b browses keys", width))}
+		return []string{t.Muted.Render(draw.Cut("i types commands as in redis-cli (GET visits), b browses keys", width))}
 	}
 	var rows []string
 	first := len(p.output)

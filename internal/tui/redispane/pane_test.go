@@ -17,8 +17,7 @@ import (
 	"stackctl.dev/stackctl/internal/store/console"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
-	"stackctl.dev/stackctl/internal/tui/keys/keystest"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 // fake is a session that notes what is sent.
@@ -84,7 +83,7 @@ func newLab(t *testing.T, readOnly bool) *lab {
 		t.Fatal(err)
 	}
 	f := &fake{reply: store.Reply{Kind: store.String, Text: "5"}}
-	p := New(t.Context(), keys.Default(), Options{Session: f, History: history, ReadOnly: readOnly, Clock: func() time.Time { return time.Unix(0, 0) }})
+	p := New(t.Context(), "4 redis", keys.Default(), Options{Session: f, History: history, ReadOnly: readOnly, Clock: func() time.Time { return time.Unix(0, 0) }})
 	return &lab{p, t, f}
 }
 
@@ -94,7 +93,8 @@ const patience = 250 * time.Millisecond
 // do gives a message to the pane, and what its commands answer; ticks are left out.
 func (l *lab) do(msg tea.Msg) {
 	l.t.Helper()
-	l.settle(l.Update(msg))
+	cmd, _ := l.Update(msg)
+	l.settle(cmd)
 }
 
 func (l *lab) settle(cmd tea.Cmd) {
@@ -121,7 +121,7 @@ func (l *lab) settle(cmd tea.Cmd) {
 func (l *lab) keys(names ...string) {
 	l.t.Helper()
 	for _, name := range names {
-		l.do(keystest.Press(name))
+		l.do(tuitest.Press(name))
 	}
 }
 
@@ -131,7 +131,7 @@ func (l *lab) types(text string) {
 	}
 }
 
-func (l *lab) text() string { return ansi.Strip(l.View(theme.Default().Dark, 80, 20, true)) }
+func (l *lab) text() string { return ansi.Strip(l.View(tuitest.Themes().Dark, 80, 20, true)) }
 
 func (l *lab) shows(texts ...string) {
 	l.t.Helper()
@@ -172,7 +172,7 @@ func TestWhatDestroysAsksAndNoIsTheDefault(t *testing.T) {
 		}
 		if sent == 1 {
 			l.keys("esc", "U")
-			l.shows("undo gives it back", "restored visits")
+			l.shows("undo restores it", "restored visits")
 		}
 	}
 }
@@ -182,7 +182,7 @@ func TestReadOnlySaysWhyItDoesNotSend(t *testing.T) {
 	l.keys("i")
 	l.types("DEL visits")
 	l.keys("enter")
-	l.shows("DEL is not sent: this is read-only")
+	l.shows("DEL is not sent: the console is read-only")
 	l.types("GET a")
 	l.keys("enter", "esc", "U")
 	if len(l.f.sent) != 1 {
@@ -212,7 +212,7 @@ func TestALateCompletionIsDropped(t *testing.T) {
 	l := newLab(t, false)
 	l.keys("i")
 	l.types("GET v")
-	cmd := l.Update(tea.KeyPressMsg{Code: tea.KeyTab})
+	cmd, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyTab})
 	l.types("x")
 	l.do(keysMsg{number: l.line.menu.number - 1, keys: []store.KeyInfo{{Key: "visits"}}})
 	if l.line.menu.open() {
@@ -252,8 +252,8 @@ func TestACommandUnderWayIsCancelled(t *testing.T) {
 		l.f.hold = true
 		l.keys("i")
 		l.types("BLPOP a 0")
-		cmd := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
-		if !l.Busy() {
+		cmd, _ := l.Update(tea.KeyPressMsg{Code: tea.KeyEnter})
+		if !l.busy() {
 			t.Fatal("nothing is under way")
 		}
 		l.keys(name)
@@ -271,7 +271,7 @@ func TestAStreamIsBoundedAndCounted(t *testing.T) {
 	l.keys("i")
 	l.types("SUBSCRIBE news")
 	l.keys("enter")
-	l.shows("message 199", "800 lines more came and are not shown", "the stream has ended")
+	l.shows("message 199", "800 more lines came and are not shown", "the stream has ended")
 }
 
 func TestOutputIsBounded(t *testing.T) {
@@ -286,7 +286,7 @@ func TestOutputIsBounded(t *testing.T) {
 		l.types("GET a")
 		l.keys("enter")
 	}
-	l.shows("2000 lines more are not shown")
+	l.shows("2000 more lines are not shown")
 	if len(l.output) > maxOutput || l.bytes > maxOutputBytes {
 		t.Errorf("%d lines, %d bytes", len(l.output), l.bytes)
 	}
@@ -314,6 +314,23 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
+func TestAPasteGoesWhereIsTyped(t *testing.T) {
+	l := newLab(t, false)
+	l.keys("b")
+	l.do(tea.PasteMsg{Content: "nowhere"})
+	l.keys("/", "backspace")
+	l.do(tea.PasteMsg{Content: "vis*"})
+	l.shows("keys vis*▏")
+	l.keys("enter", "esc", "i")
+	l.types("GET visits")
+	l.keys("enter", "ctrl+r")
+	l.do(tea.PasteMsg{Content: "sit"})
+	l.shows("(reverse-i-search)`sit': GET visits")
+	if l.keys("esc"); l.line.input.Value() != "" {
+		t.Errorf("the prompt has %q", l.line.input.Value())
+	}
+}
+
 func TestTheBrowserQueuesNothingInATransaction(t *testing.T) {
 	l := newLab(t, false)
 	l.f.keys, l.f.multi = []store.KeyInfo{{Key: "a", Type: "string", TTL: -1}}, true
@@ -326,9 +343,9 @@ func TestTheBrowserQueuesNothingInATransaction(t *testing.T) {
 
 func TestNotReachable(t *testing.T) {
 	l := newLab(t, false)
-	l.SetConnection(errors.New("no route\x1b[2J"))
+	l.do(Connection{errors.New("no route\x1b[2J")})
 	l.shows("✖ not reachable", `Redis is not reachable: no route\x1b[2J`)
-	l.SetConnection(nil)
+	l.do(Connection{})
 	if strings.Contains(l.text(), "not reachable") {
 		t.Error(l.text())
 	}
@@ -354,7 +371,7 @@ func TestViewHasItsSizeWhateverRedisSays(t *testing.T) {
 			l.Update(browsedMsg{keys: l.f.keys})
 		}
 		width, height := rapid.IntRange(0, 100).Draw(rt, "width"), rapid.IntRange(0, 30).Draw(rt, "height")
-		rows := strings.Split(l.View(theme.Default().Dark, width, height, true), "\n")
+		rows := strings.Split(l.View(tuitest.Themes().Dark, width, height, true), "\n")
 		for _, row := range rows {
 			if height > 0 && draw.Width(row) != width || len(rows) != max(height, 1) {
 				rt.Fatalf("%dx%d: %d rows, %d wide: %q", width, height, len(rows), draw.Width(row), ansi.Strip(row))

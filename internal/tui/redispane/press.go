@@ -10,6 +10,7 @@ import (
 
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/store/console"
+	"stackctl.dev/stackctl/internal/tui/field"
 	"stackctl.dev/stackctl/internal/tui/keys"
 )
 
@@ -41,22 +42,20 @@ func (l *line) press(msg tea.KeyPressMsg) tea.Cmd {
 	case keys.Matches(msg, k.HistoryNext):
 		l.recall(1)
 	case keys.Matches(msg, k.HistorySearch):
-		l.search = &search{found: l.o.History.Len()}
+		l.search = &search{field.New("", maxSearch), l.o.History.Len()}
 	case keys.Matches(msg, l.keys.Global.Interrupt):
 		l.say(echo, l.prompt+l.input.Value()+"^C")
 		l.set("")
 	default:
-		return l.edit(msg)
+		l.edit(msg)
 	}
 	return nil
 }
 
-// edit lets the text field have a key.
-func (l *line) edit(msg tea.Msg) tea.Cmd {
-	l.menu.number++ // keys that are still looked for are for another line
-	var cmd tea.Cmd
-	l.input, cmd = l.input.Update(msg)
-	return cmd
+// edit lets the text field have a key. Redis gets every character as it was typed.
+func (l *line) edit(msg tea.Msg) {
+	l.menu.number++ // keys still being looked for belong to another line
+	l.input.Edit(msg)
 }
 
 func (l *line) set(text string) {
@@ -86,30 +85,25 @@ func (l *line) recall(by int) {
 }
 
 // searching edits a reverse search.
-func (l *line) searching(msg tea.KeyPressMsg) {
+func (l *line) searching(msg tea.Msg) {
 	s, h := l.search, l.o.History
 	find := func(before int) {
-		if i, ok := h.Search(s.text, before); ok {
+		if i, ok := h.Search(s.input.Value(), before); ok {
 			s.found = i
 		}
 	}
+	press, _ := msg.(tea.KeyPressMsg)
 	switch {
-	case keys.Matches(msg, l.keys.Redis.HistorySearch): // the next older one
+	case keys.Matches(press, l.keys.Redis.HistorySearch): // the next older one
 		find(s.found)
-	case keys.Matches(msg, l.keys.Prompt.Cancel, l.keys.Global.Interrupt):
+	case keys.Matches(press, l.keys.Prompt.Cancel, l.keys.Global.Interrupt):
 		l.search = nil
-	case keys.Matches(msg, l.keys.Prompt.Accept):
+	case keys.Matches(press, l.keys.Prompt.Accept):
 		if s.found < h.Len() {
 			l.set(h.At(s.found))
 		}
 		l.search = nil
-	case msg.Code == tea.KeyBackspace:
-		if r := []rune(s.text); len(r) > 0 {
-			s.text = string(r[:len(r)-1])
-			find(h.Len())
-		}
-	case msg.Text != "":
-		s.text += safe(msg.Text)
+	case s.input.Type(msg):
 		find(h.Len())
 	}
 }
@@ -119,7 +113,7 @@ func (l *line) submit() tea.Cmd {
 	text := l.input.Value()
 	l.say(echo, l.prompt+masked(text))
 	args, err := store.SplitLine(text)
-	if err != nil { // the line stays, to be mended
+	if err != nil { // the line stays, to be corrected
 		l.say(failure, "Invalid argument(s): "+err.Error())
 		return nil
 	}
@@ -142,7 +136,7 @@ func (l *line) submit() tea.Cmd {
 		l.say(failure, err.Error())
 		return nil
 	case l.o.ReadOnly && !l.o.Session.ReadsOnly(args):
-		l.say(failure, strings.ToUpper(args[0])+" is not sent: this is read-only, and it may change the data or the server")
+		l.say(failure, strings.ToUpper(args[0])+" is not sent: the console is read-only, and this may change data or the server")
 		return nil
 	case l.o.Session.Danger(args):
 		return l.describe(args)
@@ -150,7 +144,7 @@ func (l *line) submit() tea.Cmd {
 	return l.send(args, times)
 }
 
-// own carries out the words of the console itself, which Redis has no commands for.
+// own carries out the console's own words, which are no Redis commands.
 func (l *line) own(args []string) (tea.Cmd, bool) {
 	if len(args) > 1 {
 		return nil, false
@@ -162,17 +156,17 @@ func (l *line) own(args []string) (tea.Cmd, bool) {
 		return func() tea.Msg { return clearMsg{} }, true
 	case "undo":
 		if l.o.ReadOnly {
-			l.say(failure, "nothing is given back: this is read-only")
+			l.say(failure, "nothing is undone: the console is read-only")
 		}
 		return l.undo(), true
 	}
 	return nil, false
 }
 
-// leaveMsg asks whoever shows the prompt to leave it.
+// leaveMsg asks the owner of the line to leave it.
 type leaveMsg struct{}
 
-// clearMsg asks whoever shows the output to forget it.
+// clearMsg asks the owner of the line to clear the output.
 type clearMsg struct{}
 
 // repeats reads a number before a command: how often it is sent, as with redis-cli.
@@ -182,7 +176,7 @@ func repeats(args []string) (times int, command []string, err error) {
 	case notNumber != nil || len(args) == 1:
 		return 1, args, nil
 	case n < 1:
-		return 0, nil, fmt.Errorf("checking %q: a command is sent once or more", args[0])
+		return 0, nil, fmt.Errorf("checking %q: a command is sent at least once", args[0])
 	}
 	return n, args[1:], nil
 }
@@ -201,7 +195,7 @@ func (l *line) answer(msg tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// errCancelled is why a command ended that a person has cancelled.
+// errCancelled ends a command that the user cancelled.
 var errCancelled = errors.New("cancelled")
 
 // masked is a line as it is shown once it was sent.

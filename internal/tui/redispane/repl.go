@@ -88,9 +88,8 @@ func (r *repl) View() tea.View {
 	}
 	rows := r.line.view(r.theme, r.width, true)
 	v := tea.NewView(draw.Rows(rows))
-	if r.line.question == nil && r.line.work == nil && r.line.search == nil {
-		_, cell := r.line.window(r.width)
-		v.Cursor = tea.NewCursor(min(draw.Width(r.line.prompt)+cell, r.width-1), len(rows)-1)
+	if r.line.question == nil && r.line.work == nil {
+		v.Cursor = tea.NewCursor(min(r.line.cursor(r.width), r.width-1), len(rows)-1)
 		r.cursorY = len(rows) - 1
 	}
 	return v

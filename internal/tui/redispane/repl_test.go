@@ -20,7 +20,7 @@ import (
 	"github.com/creack/pty"
 
 	"stackctl.dev/stackctl/internal/store/console"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 // realSession is a session with a redis-server of this machine, started for one test; without one the test is skipped. Beside PATH it is
@@ -120,7 +120,7 @@ func runREPL(t *testing.T, session Session) *typist {
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan struct{})
 	go func() {
-		p.ended <- RunREPL(ctx, tty, tty, theme.Default(), Options{Session: session, History: history})
+		p.ended <- RunREPL(ctx, tty, tty, tuitest.Themes(), Options{Session: session, History: history})
 		close(ran)
 	}()
 	t.Cleanup(func() {
@@ -166,7 +166,7 @@ func TestREPL(t *testing.T) {
 		{"GET v\t", "no expiry"},
 		{"\r\r", "GET \"vis it\"\n\"a\\x1b[2Jb\""},
 		{"DEL visits\r", "y send"},
-		{"y", "(integer) 1\nundo gives it back"},
+		{"y", "(integer) 1\nundo restores it"},
 		{"undo\r", "redis> undo\nvisits"},
 		{"GET visits\r", "redis> GET visits\n\"41\""},
 		{"MULTI\r", "redis(TX)>"},

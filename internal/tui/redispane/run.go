@@ -9,10 +9,12 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/store"
+	"stackctl.dev/stackctl/internal/store/console"
+	"stackctl.dev/stackctl/internal/tui/draw"
 )
 
 const (
-	// commandLimit bounds a command that answers at once; the way to Redis may have to be opened for it.
+	// commandLimit bounds a command that answers at once, including the time to open a connection.
 	commandLimit = 30 * time.Second
 	// blockingLimit bounds one that waits for something: BLPOP, XREAD BLOCK, WAIT. esc ends it earlier.
 	blockingLimit = 10 * time.Minute
@@ -48,7 +50,7 @@ func blocks(args []string) bool {
 	return false
 }
 
-// send carries out a command so many times, beside the program.
+// send carries out a command, that many times.
 func (l *line) send(args []string, times int) tea.Cmd {
 	if store.Streams(args) {
 		return l.follow(args)
@@ -88,22 +90,13 @@ func (l *line) replied(msg repliedMsg) tea.Cmd {
 		return nil
 	}
 	l.show(msg.args, msg.reply)
-	if l.o.Session.Danger(msg.args) && removes(msg.args) && msg.reply.Kind != store.Error {
-		l.say(remark, "undo gives it back")
+	if l.o.Session.Danger(msg.args) && console.Removes(msg.args) && msg.reply.Kind != store.Error {
+		l.say(remark, "undo restores it")
 	}
 	if again > 0 {
 		return l.send(msg.args, again)
 	}
 	return nil
-}
-
-// removes reports whether a command is one that can be undone.
-func removes(args []string) bool {
-	switch strings.ToUpper(args[0]) {
-	case "DEL", "UNLINK", "GETDEL":
-		return true
-	}
-	return false
 }
 
 // show prints a reply as redis-cli does.
@@ -121,7 +114,7 @@ func (l *line) show(args []string, reply store.Reply) {
 		l.say(k, strings.TrimSuffix(text, "\r"))
 	}
 	if more > 0 {
-		l.say(remark, fmt.Sprintf("… %d lines more are not shown; ask for less, or use `stackctl redis %s`", more, args[0]))
+		l.say(remark, fmt.Sprintf("… %d more lines are not shown; ask for less, or use `stackctl redis %s`", more, args[0]))
 	}
 }
 
@@ -142,14 +135,14 @@ func (l *line) ask(msg describedMsg) {
 		l.say(remark, "not sent")
 		return
 	}
-	q := &question{args: msg.args, text: safe(masked(strings.Join(msg.args, " "))) + " ?"}
+	q := &question{args: msg.args, text: draw.Safe(masked(strings.Join(msg.args, " "))) + " ?"}
 	for _, d := range msg.lines {
-		q.details = append(q.details, safe(d))
+		q.details = append(q.details, draw.Safe(d))
 	}
 	l.question = q
 }
 
-// undo gives back what the last removal took.
+// undo restores what the last removal took.
 func (l *line) undo() tea.Cmd {
 	if l.work != nil || l.question != nil || l.o.ReadOnly {
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"stackctl.dev/stackctl/internal/orchestrate/retry"
 	"stackctl.dev/stackctl/internal/store"
 )
 
@@ -20,7 +21,7 @@ const (
 	maxStreamLines = 200
 )
 
-// stream gathers the messages of SUBSCRIBE or MONITOR between two looks at it.
+// stream gathers the messages of SUBSCRIBE or MONITOR until they are shown.
 type stream struct {
 	wake chan struct{}
 
@@ -72,12 +73,7 @@ func (s *stream) next(ctx context.Context) tea.Msg {
 	case <-s.wake:
 	case <-ctx.Done():
 	}
-	timer := time.NewTimer(streamEvery)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	_ = retry.Wait(ctx, streamEvery, nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	msg := streamMsg{s, s.lines, s.dropped, s.ended, s.err}
@@ -90,7 +86,7 @@ func (l *line) follow(args []string) tea.Cmd {
 	ctx, cancel := context.WithCancel(l.ctx)
 	s := &stream{wake: make(chan struct{}, 1)}
 	l.work = &work{args: args, begun: l.o.Clock(), cancel: cancel, stream: s}
-	l.say(remark, "receiving messages; esc or ctrl+c ends it")
+	l.say(remark, "receiving messages; esc or ctrl+c stops")
 	read := func() tea.Msg {
 		defer cancel()
 		s.end(l.o.Session.Stream(ctx, args, func(r store.Reply) error {
@@ -107,9 +103,9 @@ func (l *line) streamed(msg streamMsg) tea.Cmd {
 		l.say(answer, text)
 	}
 	if msg.dropped > 0 {
-		l.say(remark, fmt.Sprintf("… %d lines more came and are not shown", msg.dropped))
+		l.say(remark, fmt.Sprintf("… %d more lines came and are not shown", msg.dropped))
 	}
-	if !msg.ended && l.ctx.Err() == nil { // with the program at its end nobody looks any more
+	if !msg.ended && l.ctx.Err() == nil { // the program has not ended
 		return func() tea.Msg { return msg.from.next(l.ctx) }
 	}
 	if l.work != nil && l.work.stream == msg.from {
@@ -118,6 +114,6 @@ func (l *line) streamed(msg streamMsg) tea.Cmd {
 	if msg.err != nil && !errors.Is(msg.err, context.Canceled) {
 		l.say(failure, msg.err.Error())
 	}
-	l.say(remark, "the stream has ended; the next command makes a new connection")
+	l.say(remark, "the stream has ended; the next command opens a new connection")
 	return nil
 }

@@ -10,30 +10,30 @@ import (
 	"stackctl.dev/stackctl/internal/tui/theme"
 )
 
-// status is what stands at the prompt's place or above it: a question, the menu, the search; and the prompt itself, last.
+// view draws the prompt and what is above it or in its place: a question, a running command, the search, the menu.
 func (l *line) view(t *theme.Theme, width int, typing bool) []string {
 	if q := l.question; q != nil {
 		rows := []string{t.Warn.Render("! " + draw.Cut(q.text, width-2))}
 		for _, d := range q.details {
 			rows = append(rows, t.Text.Render("  "+draw.Cut(d, width-2)))
 		}
-		return append(rows, t.Accent.Render("  y")+t.Text.Render(" send   ")+t.Accent.Render("n")+t.Text.Render(" do not"))
+		return append(rows, t.Accent.Render("  y")+t.Text.Render(" send   ")+t.Accent.Render("n")+t.Text.Render(" cancel"))
 	}
 	if w := l.work; w != nil {
 		text := "…"
 		if took := l.o.Clock().Sub(w.begun); took >= 0 && w.stream == nil && took.Seconds() >= 1 {
-			text = fmt.Sprintf("… %s for %s; esc cancels", safe(w.args[0]), draw.Age(took))
+			text = fmt.Sprintf("… %s for %s; esc cancels", draw.Safe(w.args[0]), draw.Age(took))
 		} else if w.stream != nil {
-			text = "… " + safe(w.args[0]) + "; esc ends it"
+			text = "… " + draw.Safe(w.args[0]) + "; esc ends it"
 		}
 		return []string{t.Muted.Render(draw.Cut(text, width))}
 	}
 	if s := l.search; s != nil {
 		match := ""
 		if s.found < l.o.History.Len() {
-			match = safe(l.o.History.At(s.found))
+			match = draw.Safe(l.o.History.At(s.found))
 		}
-		return []string{draw.Cut(t.Muted.Render("(reverse-i-search)`")+t.Match.Render(s.text)+t.Muted.Render("': ")+t.Text.Render(match), width)}
+		return []string{draw.Cut(t.Muted.Render(searchPrompt)+t.Match.Render(s.input.Value())+t.Muted.Render("': ")+t.Text.Render(match), width)}
 	}
 	rows := l.menuView(t, width)
 	return append(rows, l.promptView(t, width, typing))
@@ -46,53 +46,46 @@ func (l *line) menuView(t *theme.Theme, width int) []string {
 	}
 	widest := 0
 	for _, i := range m.items {
-		widest = max(widest, draw.Width(safe(i.text)))
+		widest = max(widest, draw.Width(draw.Safe(i.text)))
 	}
 	widest = min(widest, max(width/2, 8))
-	first := max(min(m.chosen-menuRows+1, len(m.items)-menuRows), 0)
-	var rows []string
-	for n := first; n < min(first+menuRows, len(m.items)); n++ {
-		text := draw.Left(safe(m.items[n].text), widest) + "  " + m.items[n].note
-		if n == m.chosen {
-			rows = append(rows, t.Selected.Render(draw.Cut("› "+text, width)))
-		} else {
-			rows = append(rows, t.Muted.Render(draw.Cut("  "+text, width)))
-		}
-	}
-	if rest := len(m.items) - first - menuRows; rest > 0 || m.more {
-		note := fmt.Sprintf("  %d more", max(rest, 0))
-		if m.more {
-			note = "  more than can be looked at while you type"
-		}
-		rows = append(rows, t.Faint.Render(draw.Cut(note, width)))
+	rows := draw.List(t, len(m.items), m.chosen, width, menuRows, func(i int) string {
+		return draw.Left(draw.Safe(m.items[i].text), widest) + "  " + m.items[i].note
+	})
+	below := len(m.items) - max(m.chosen+1, menuRows)
+	switch {
+	case m.more:
+		rows = append(rows, t.Faint.Render(draw.Cut("  there are more keys: type more of the name", width)))
+	case below > 0:
+		rows = append(rows, t.Faint.Render(draw.Cut(fmt.Sprintf("  %d more", below), width)))
 	}
 	return rows
 }
 
-// promptView is the line that is typed, with what the syntax wants next behind it.
+// promptView is the line being typed, followed by what the syntax expects next.
 func (l *line) promptView(t *theme.Theme, width int, typing bool) string {
 	prompt := l.prompt
-	text, _ := l.window(width)
+	text, _ := l.input.Window(width - draw.Width(prompt))
 	row := t.Accent.Render(prompt) + t.Text.Render(text)
 	if !typing {
 		return draw.Cut(t.Muted.Render(prompt)+t.Muted.Render(text), width)
 	}
 	if hint := l.o.Session.Hint(l.input.Value()); hint != "" && l.input.Position() == len([]rune(l.input.Value())) {
-		row += t.Faint.Render(safe(hint))
+		row += t.Faint.Render(draw.Safe(hint))
 	}
 	return draw.Cut(row, width)
 }
 
-// window is the part of the line that is in sight, and the cursor's cell in it.
-func (l *line) window(width int) (text string, cursor int) {
-	runes := []rune(l.input.Value())
-	at := min(l.input.Position(), len(runes))
-	room := max(width-draw.Width(l.prompt)-1, 1)
-	first := 0
-	for first < at && draw.Width(safe(string(runes[first:at]))) > room {
-		first++
+const searchPrompt = "(reverse-i-search)`"
+
+// cursor is the cell of the text cursor, in the last row of the view.
+func (l *line) cursor(width int) int {
+	prompt, input := l.prompt, &l.input
+	if l.search != nil {
+		prompt, input = searchPrompt, &l.search.input
 	}
-	return safe(string(runes[first:])), draw.Width(safe(string(runes[first:at])))
+	_, cell := input.Window(width - draw.Width(prompt))
+	return draw.Width(prompt) + cell
 }
 
 func styleOf(t *theme.Theme, k kind) lipgloss.Style {

@@ -13,8 +13,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/tui/draw"
 	"stackctl.dev/stackctl/internal/tui/keys"
-	"stackctl.dev/stackctl/internal/tui/keys/keystest"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -31,15 +30,15 @@ func container(service string, number int, state string, cpu float64) watch.Cont
 }
 
 func pane() *Pane {
-	p := New(keys.Default(), func() time.Time { return now })
-	p.Set([]watch.Container{container("nginx", 1, "running", 3), container("redis", 1, "running", 9), container("web", 1, "exited", 0), container("web", 2, "running", 40)}, false)
+	p := New("2 services", keys.Default(), func() time.Time { return now })
+	p.set([]watch.Container{container("nginx", 1, "running", 3), container("redis", 1, "running", 9), container("web", 1, "exited", 0), container("web", 2, "running", 40)}, false)
 	return p
 }
 
 // press sends keys, named as bubbletea names them.
 func press(p *Pane, names ...string) (last tea.Cmd) {
 	for _, name := range names {
-		last = p.Update(keystest.Press(name))
+		last, _ = p.Update(tuitest.Press(name))
 	}
 	return last
 }
@@ -93,7 +92,7 @@ func TestAsks(t *testing.T) {
 		}
 	}
 	p := pane()
-	p.Set(nil, false)
+	p.set(nil, false)
 	if press(p, "x") != nil {
 		t.Error("something is stopped where there is nothing")
 	}
@@ -102,11 +101,11 @@ func TestAsks(t *testing.T) {
 func TestTheCursorStaysOnItsContainer(t *testing.T) {
 	p := pane()
 	press(p, "G")
-	p.Set([]watch.Container{container("aaa", 1, "running", 0), container("web", 2, "running", 0)}, false)
+	p.set([]watch.Container{container("aaa", 1, "running", 0), container("web", 2, "running", 0)}, false)
 	if c, _ := p.Selected(); c.ID != "web2" {
 		t.Errorf("the cursor is on %q", c.ID)
 	}
-	p.Set([]watch.Container{container("aaa", 1, "running", 0)}, false)
+	p.set([]watch.Container{container("aaa", 1, "running", 0)}, false)
 	if c, _ := p.Selected(); c.ID != "aaa1" {
 		t.Errorf("the container is gone, and the cursor on %q", c.ID)
 	}
@@ -114,7 +113,7 @@ func TestTheCursorStaysOnItsContainer(t *testing.T) {
 
 func TestAClickChoosesARowOrSorts(t *testing.T) {
 	p := pane()
-	_ = p.View(theme.Default().Dark, 100, 12, true)
+	_ = p.View(tuitest.Themes().Dark, 100, 12, true)
 	p.Update(tea.MouseClickMsg{X: 5, Y: 3})
 	if c, _ := p.Selected(); c.ID != "web1" {
 		t.Errorf("a click on the third row chooses %q", c.ID)
@@ -130,9 +129,9 @@ func TestViewHasItsSizeAndNoForeignControls(t *testing.T) {
 	hostile.Image = "a\x1b[2J\u202eimage👍"
 	rapid.Check(t, func(t *rapid.T) {
 		p := pane()
-		p.Set(append(p.all, hostile), rapid.Bool().Draw(t, "stale"))
+		p.set(append(p.all, hostile), rapid.Bool().Draw(t, "stale"))
 		width, height := rapid.IntRange(0, 220).Draw(t, "width"), rapid.IntRange(0, 40).Draw(t, "height")
-		rows := strings.Split(p.View(theme.Default().Light, width, height, rapid.Bool().Draw(t, "focused")), "\n")
+		rows := strings.Split(p.View(tuitest.Themes().Light, width, height, rapid.Bool().Draw(t, "focused")), "\n")
 		for _, row := range rows {
 			if height > 0 && draw.Width(row) != width || len(rows) != max(height, 1) {
 				t.Fatalf("%dx%d: %d rows, %q", width, height, len(rows), ansi.Strip(row))

@@ -82,13 +82,7 @@ func Load(path string) (Set, error) {
 	return Set{Dark: build("dark", palettes["dark"]), Light: build("light", palettes["light"])}, nil
 }
 
-// Default is the built-in pair.
-func Default() Set {
-	s, _ := Load("") // a test loads it
-	return s
-}
-
-// Builtin returns the file of the built-in themes, as a beginning for one's own.
+// Builtin returns the file of the built-in themes, to start one's own from.
 func Builtin() []byte { return slices.Clone(builtin) }
 
 // merge decodes over what is there, so that a file names only what it changes.

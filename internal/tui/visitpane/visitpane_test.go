@@ -14,7 +14,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/traffic"
 	"stackctl.dev/stackctl/internal/tui/draw"
-	"stackctl.dev/stackctl/internal/tui/theme"
+	"stackctl.dev/stackctl/internal/tui/tuitest"
 )
 
 var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -35,9 +35,9 @@ func TestRate(t *testing.T) {
 		{"a reset is no negative rate", []int64{1000, 1010, 3}, 0, 10},
 		{"after a reset", []int64{1000, 0, 5, 10, 15}, 5, 5},
 	} {
-		p := New(nil)
+		p := New("1 visits", nil)
 		for i, n := range c.visits {
-			p.Count(Count{At: at(i), Visits: n})
+			p.count(Count{At: at(i), Visits: n})
 		}
 		if s := p.Summary(); s.Rate != c.rate || s.Peak != c.peak {
 			t.Errorf("%s: rate %v, peak %v; want %v, %v", c.name, s.Rate, s.Peak, c.rate, c.peak)
@@ -47,32 +47,32 @@ func TestRate(t *testing.T) {
 
 func TestEveryVisitIsOnTheChartOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := New(nil)
+		p := New("1 visits", nil)
 		total, n, second := 0.0, int64(100), 0
-		p.Count(Count{At: start, Visits: n})
+		p.count(Count{At: start, Visits: n})
 		for range rapid.IntRange(1, 40).Draw(t, "readings") {
 			second += rapid.IntRange(0, 7).Draw(t, "gap")
 			more := rapid.Int64Range(0, 1000).Draw(t, "more")
 			n, total = n+more, total+float64(more)
-			p.Count(Count{At: at(second), Visits: n})
+			p.count(Count{At: at(second), Visits: n})
 		}
 		sum := 0.0
-		for s := p.since; s <= p.upTo; s++ {
-			sum += p.seconds[s%span]
+		for s := p.chart.since; s <= p.chart.upTo; s++ {
+			sum += p.chart.seconds[s%span]
 		}
-		if second > 0 && second < span && (sum < total-1 || sum > total+1) && p.upTo > p.since {
+		if second > 0 && second < span && (sum < total-1 || sum > total+1) && p.chart.upTo > p.chart.since {
 			t.Fatalf("%v on the chart, %v counted", sum, total)
 		}
 	})
 }
 
 func TestWhatIsNotKnownIsNotShownAsLive(t *testing.T) {
-	p := New(nil)
-	p.Count(Count{At: start, Visits: 1234567})
-	p.Count(Count{At: at(1), Visits: 1234600})
-	p.Unknown(Unknown{At: at(2), Err: errors.New("redis is away\x1b[2J")})
-	view := ansi.Strip(p.View(theme.Default().Dark, 60, 20, false))
-	for _, want := range []string{"✖ not known", "redis is away", "it was 1,234,600 at"} {
+	p := New("1 visits", nil)
+	p.count(Count{At: start, Visits: 1234567})
+	p.count(Count{At: at(1), Visits: 1234600})
+	p.unknown(Unknown{At: at(2), Err: errors.New("redis is away\x1b[2J")})
+	view := ansi.Strip(p.View(tuitest.Themes().Dark, 60, 20, false))
+	for _, want := range []string{"✖ unknown", "redis is away", "last read: 1,234,600 at"} {
 		if !strings.Contains(view, want) {
 			t.Errorf("no %q in\n%s", want, view)
 		}
@@ -90,7 +90,7 @@ type fixed traffic.Stats
 func (f fixed) Stats(time.Time, time.Duration) traffic.Stats { return traffic.Stats(f) }
 
 func TestSharesHaveTheReplicasNames(t *testing.T) {
-	p := New(fixed{Requests: 4, Rate: 0.4, Status: [6]int{2: 3, 5: 1}, Upstreams: map[string]int{"10.0.0.2:5002": 1, "10.0.0.3:5002": 3}})
+	p := New("1 visits", fixed{Requests: 4, Rate: 0.4, Status: [6]int{2: 3, 5: 1}, Upstreams: map[string]int{"10.0.0.2:5002": 1, "10.0.0.3:5002": 3}})
 	var containers []watch.Container
 	for i := 1; i <= 2; i++ {
 		var c watch.Container
@@ -98,9 +98,9 @@ func TestSharesHaveTheReplicasNames(t *testing.T) {
 		c.Addresses = map[string]netip.Addr{"default": netip.MustParseAddr(fmt.Sprintf("10.0.0.%d", i+1))}
 		containers = append(containers, c)
 	}
-	p.Replicas(containers)
-	p.Count(Count{At: start, Visits: 4})
-	view := ansi.Strip(p.View(theme.Default().Dark, 80, 20, false))
+	p.requests.name(containers)
+	p.count(Count{At: start, Visits: 4})
+	view := ansi.Strip(p.View(tuitest.Themes().Dark, 80, 20, false))
 	for _, want := range []string{"web-1 ██······ 25%", "web-2 ██████·· 75%", "✔ 2xx 75%", "✖ 5xx 25%"} {
 		if !strings.Contains(view, want) {
 			t.Errorf("no %q in\n%s", want, view)
@@ -108,13 +108,31 @@ func TestSharesHaveTheReplicasNames(t *testing.T) {
 	}
 }
 
-func TestMarksStandWhereTheyHappened(t *testing.T) {
-	p := New(nil)
-	for i := range 10 {
-		p.Count(Count{At: at(i), Visits: int64(i)})
+func TestLimitedRequestsStandApart(t *testing.T) {
+	for _, c := range []struct {
+		stats         traffic.Stats
+		want, without string
+	}{
+		{traffic.Stats{Requests: 20, Status: [6]int{2: 5, 4: 15}, Limited: 12}, "✔ 2xx 25%  ! 4xx 15%  ⊘ 12 limited", "✖"},
+		{traffic.Stats{Requests: 20, Status: [6]int{2: 8, 4: 12}, Limited: 12}, "✔ 2xx 40%  ⊘ 12 limited", "4xx"},
+		{traffic.Stats{Requests: 20, Status: [6]int{2: 19, 4: 1}}, "! 4xx 5%", "limited"},
+	} {
+		p := New("1 visits", fixed(c.stats))
+		p.count(Count{At: start, Visits: 4})
+		view := ansi.Strip(p.View(tuitest.Themes().Dark, 80, 20, false))
+		if !strings.Contains(view, c.want) || strings.Contains(view, c.without) {
+			t.Errorf("want %q and no %q in\n%s", c.want, c.without, view)
+		}
 	}
-	p.Mark(watch.Event{At: at(9), Kind: watch.EventDie, Text: "web-1 died"})
-	rows := strings.Split(ansi.Strip(p.View(theme.Default().Dark, 72, 20, false)), "\n")
+}
+
+func TestMarksStandWhereTheyHappened(t *testing.T) {
+	p := New("1 visits", nil)
+	for i := range 10 {
+		p.count(Count{At: at(i), Visits: int64(i)})
+	}
+	p.chart.mark(watch.Event{At: at(9), Kind: watch.EventDie, Text: "web-1 died"})
+	rows := strings.Split(ansi.Strip(p.View(tuitest.Themes().Dark, 72, 20, false)), "\n")
 	found := false
 	for _, row := range rows {
 		found = found || strings.Contains(row, "-5m") && strings.Contains(row, "✖")
@@ -123,22 +141,22 @@ func TestMarksStandWhereTheyHappened(t *testing.T) {
 		t.Errorf("no mark on the time line:\n%s", strings.Join(rows, "\n"))
 	}
 	for range 3 * maxMarks {
-		p.Mark(watch.Event{At: at(1)})
+		p.chart.mark(watch.Event{At: at(1)})
 	}
-	if len(p.marks) > maxMarks {
-		t.Errorf("%d marks", len(p.marks))
+	if len(p.chart.marks) > maxMarks {
+		t.Errorf("%d marks", len(p.chart.marks))
 	}
 }
 
 func TestViewHasItsSize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := New(fixed{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"a:1": 4}})
+		p := New("1 visits", fixed{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"a:1": 4}})
 		for i := range rapid.IntRange(0, 9).Draw(t, "readings") {
-			p.Count(Count{At: at(i * 40), Visits: int64(i * i * 1000)})
-			p.Mark(watch.Event{At: at(i * 40), Kind: watch.EventDeploy, Text: "世界\x1b[2J"})
+			p.count(Count{At: at(i * 40), Visits: int64(i * i * 1000)})
+			p.chart.mark(watch.Event{At: at(i * 40), Kind: watch.EventDeploy, Text: "世界\x1b[2J"})
 		}
 		width, height := rapid.IntRange(0, 120).Draw(t, "width"), rapid.IntRange(0, 40).Draw(t, "height")
-		rows := strings.Split(p.View(theme.Default().Light, width, height, rapid.Bool().Draw(t, "focused")), "\n")
+		rows := strings.Split(p.View(tuitest.Themes().Light, width, height, rapid.Bool().Draw(t, "focused")), "\n")
 		for _, row := range rows {
 			if height > 0 && draw.Width(row) != width || len(rows) != max(height, 1) || strings.Contains(ansi.Strip(row), "\x1b") {
 				t.Fatalf("%dx%d: %d rows, %d wide: %q", width, height, len(rows), draw.Width(row), ansi.Strip(row))

@@ -13,22 +13,22 @@ import (
 // examples is how many violations of each kind an error shows.
 const examples = 3
 
-// Check says whether an exact counter explains the history, which began with the counter at since and left it at final:
+// Check returns an error unless an exact counter explains the history, which began with the counter at since and ended at final:
 //
 //   - no number was given twice;
 //   - each number is above since and not above final;
 //   - a call that ended before another began has the smaller number;
-//   - each number up to final that nobody got belongs to an unanswered call of its own, begun before any greater number was known.
+//   - each number up to final that nobody got belongs to a different unanswered call, begun before any greater number was known.
 //     So final - since - acknowledged is at most the number of unanswered calls.
 //
-// An unanswered call may be counted at any time after it began, even after its client gave up, or never. Those are exactly the
+// An unanswered call may be counted at any time after it began, even after its client gave up, or never. These are exactly the
 // histories of a linearizable counter.
 //
-// A [History.Reset] begins a new epoch: the rules hold within each, the one it ends has the removed value as its final, and the next
-// begins at 0. A call that ended before the reset began belongs to the old epoch, one that began after the reset ended to the new
-// one. One that overlaps it may belong to either, provided that there its number is free, in range and in order among the calls whose
-// epoch is certain. Calls that fit one epoch only choose first, the others take the earliest that is still free. With epochs of a few
-// visits only, that greedy choice may refuse a history that a search would explain.
+// A [History.Reset] begins a new epoch: the rules hold within each, the removed value is the final value of the epoch before, and the
+// new one begins at 0. A call that ended before the reset began belongs to the old epoch, one that began after the reset ended to the
+// new one. One that overlaps it may belong to either in which its number is free, in range and in order among the calls whose epoch is
+// certain. Calls that fit only one epoch choose first, the others take the earliest that is still free. If epochs have only a few
+// visits, this greedy choice may reject a history that a search would explain.
 func (h *History) Check(final, since int64) error {
 	p := &problems{counts: map[string]int{}}
 	epochs := h.split(final, since, p)
@@ -56,10 +56,10 @@ func (h *History) Check(final, since int64) error {
 	return err
 }
 
-// String sums the last Check up.
+// String summarizes the last Check.
 func (h *History) String() string { return cmp.Or(h.verdict, "not checked") }
 
-// checkNumbers checks the numbers of one epoch, without what is missing.
+// checkNumbers checks the numbers that calls got in one epoch.
 func (e *epoch) checkNumbers(p *problems) {
 	for i, c := range e.calls {
 		switch {
@@ -97,8 +97,8 @@ func (e *epoch) gaps(to []gap) []gap {
 	return to
 }
 
-// checkGaps finds an unanswered call for every number that nobody got. Each gap can use whatever began by its time, so by any time
-// there must be as many calls as numbers (Hall's theorem, for sets of which each contains the one before).
+// checkGaps finds an unanswered call for every number that nobody got. A gap can use every call that began by its time, so at any time
+// there must be at least as many calls as numbers (Hall's theorem, for sets that each contain the one before).
 func (h *History) checkGaps(gaps []gap, p *problems) {
 	slices.SortFunc(gaps, func(a, b gap) int { return cmp.Compare(a.by, b.by) })
 	slices.Sort(h.unknown)
@@ -136,7 +136,7 @@ func (h *History) measurePause(length int64) {
 	}
 }
 
-// String is when the call was under way.
+// String returns when the call began and ended.
 func (c call) String() string { return show(c.start) + ".." + show(c.end) }
 
 func show(nanoseconds int64) string {

@@ -15,13 +15,13 @@ type epoch struct {
 	ended        []int64 // ended[i] is the earliest end of calls[i:]
 }
 
-// unsure is a call that overlaps a reset, and the epochs in which its number fits.
-type unsure struct {
+// choice is a call that overlaps a reset, and the epochs in which its number fits.
+type choice struct {
 	call
 	fits []int
 }
 
-// split sorts the acknowledged calls into epochs, by the rule that Check tells.
+// split sorts the acknowledged calls into epochs, as Check describes.
 func (h *History) split(final, since int64, p *problems) []*epoch {
 	epochs := make([]*epoch, len(h.resets)+1)
 	for i := range epochs {
@@ -68,7 +68,7 @@ func (h *History) epochsOf(c call) (first, last int) {
 
 // assign gives each overlapping call an epoch.
 func (h *History) assign(overlapping []call, epochs []*epoch, p *problems) {
-	choices := make([]unsure, len(overlapping))
+	choices := make([]choice, len(overlapping))
 	for i, c := range overlapping {
 		choices[i].call = c
 		first, last := h.epochsOf(c)
@@ -78,7 +78,7 @@ func (h *History) assign(overlapping []call, epochs []*epoch, p *problems) {
 			}
 		}
 	}
-	slices.SortFunc(choices, func(a, b unsure) int {
+	slices.SortFunc(choices, func(a, b choice) int {
 		return cmp.Or(cmp.Compare(len(a.fits), len(b.fits)), cmp.Compare(a.number, b.number), cmp.Compare(a.start, b.start))
 	})
 	type place struct {
@@ -98,7 +98,7 @@ func (h *History) assign(overlapping []call, epochs []*epoch, p *problems) {
 	}
 }
 
-// index sorts the calls and computes what fits and the checks look up.
+// index sorts the calls and computes started and ended.
 func (e *epoch) index() {
 	slices.SortFunc(e.calls, func(a, b call) int { return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.start, b.start)) })
 	n := len(e.calls)
@@ -112,7 +112,7 @@ func (e *epoch) index() {
 	}
 }
 
-// fits says whether the call's number is free, in range and in order here.
+// fits reports whether the call's number is free, in range and in order in this epoch.
 func (e *epoch) fits(c call) bool {
 	i, found := slices.BinarySearchFunc(e.calls, c.number, func(c call, n int64) int { return cmp.Compare(c.number, n) })
 	return !found && e.since < c.number && c.number <= e.final && e.started[i] <= c.end && c.start <= e.ended[i]

@@ -45,7 +45,7 @@ func simulate(t *rapid.T, resetAt int64) (h *History, final int64) {
 	return history(calls, resets...), final
 }
 
-// TestCheckAcceptsExact: whatever an exact counter does is accepted.
+// TestCheckAcceptsExact: every history of an exact counter is accepted.
 func TestCheckAcceptsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, final := simulate(t, rapid.SampledFrom([]int64{0, 500}).Draw(t, "reset at"))

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Proxy passes TCP connections on to a server, and breaks them on demand. Close it.
+// Proxy forwards TCP connections to a server, and breaks them on demand. It must be closed.
 type Proxy struct {
 	target   string
 	listener net.Listener
@@ -23,7 +23,7 @@ type Proxy struct {
 	closed   bool
 }
 
-// NewProxy listens on a free port of 127.0.0.1 and passes connections on to the target, a host:port.
+// NewProxy listens on a free port of 127.0.0.1 and forwards connections to the target, a host:port.
 func NewProxy(target string) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on this machine does not wait
 	if err != nil {
@@ -34,10 +34,10 @@ func NewProxy(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr is the host:port to connect to.
+// Addr returns the host:port to connect to.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Cut breaks all connections, whatever they are doing.
+// Cut breaks all connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,11 +46,11 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// LoseReply breaks the next connection on which the server replies, in place of passing the reply on: the request was carried out,
-// and its client cannot know. It can be called ahead; each call costs one reply.
+// LoseReply breaks the next connection on which the server replies, instead of forwarding the reply: the server has handled the request,
+// but the client cannot know. Each call loses one reply.
 func (p *Proxy) LoseReply() { p.lose.Add(1) }
 
-// Close breaks everything and waits for the proxy's goroutines.
+// Close breaks all connections and waits for the proxy's goroutines.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -109,7 +109,7 @@ func (p *Proxy) passReplies(near, far net.Conn) {
 	}
 }
 
-// loses takes one LoseReply, if there is one.
+// loses reports whether to lose a reply, and uses up one LoseReply.
 func (p *Proxy) loses() bool {
 	for {
 		n := p.lose.Load()
@@ -139,8 +139,8 @@ func (p *Proxy) forget(conns ...net.Conn) {
 	}
 }
 
-// Disturb does one of the acts, chosen at random, after each pause of half to one and a half times every, until ctx ends. It returns
-// how many it did.
+// Disturb calls one of the acts, chosen at random, after each pause of half to one and a half times every, until ctx ends. It returns
+// the number of calls.
 func Disturb(ctx context.Context, random *rand.Rand, every time.Duration, acts ...func()) int {
 	for n := 0; ; n++ {
 		wait(ctx, every/2+time.Duration(random.Int64N(int64(every))))

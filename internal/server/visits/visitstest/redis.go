@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Redis is a redis-server of this machine that can be killed and started again with what it saved.
+// Redis is a redis-server on this machine that can be killed and restarted with its data.
 type Redis struct {
 	t       testing.TB
 	program string
@@ -23,8 +23,8 @@ type Redis struct {
 	cmd     *exec.Cmd
 }
 
-// StartRedis starts a redis-server with an empty directory of its own, on a free port of 127.0.0.1, until the test ends. The args come
-// after its own. Without a redis-server the test is skipped.
+// StartRedis starts a redis-server with an empty directory, on a free port of 127.0.0.1, until the test ends. The args are added to its
+// command line. Without a redis-server the test is skipped.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	r := &Redis{t: t}
@@ -44,17 +44,17 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return r
 }
 
-// Addr is the server's host:port, which stays the same.
+// Addr returns the server's host:port, which never changes.
 func (r *Redis) Addr() string { return r.addr }
 
-// Kill ends the server by SIGKILL, as a crash does.
+// Kill sends the server SIGKILL, which has the effect of a crash.
 func (r *Redis) Kill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.kill()
 }
 
-// Restart kills the server, if it runs, starts it, and waits until it has loaded what it saved.
+// Restart kills the server, if it runs, starts it, and waits until it has loaded its data.
 func (r *Redis) Restart() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,7 +86,7 @@ func (r *Redis) kill() {
 	r.cmd = nil
 }
 
-// answers says whether PING gets a PONG; while Redis loads it gets an error.
+// answers reports whether PING gets a PONG; while Redis loads its data it gets an error.
 func (r *Redis) answers(ctx context.Context) bool {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr)
 	if err != nil {
@@ -102,7 +102,7 @@ func (r *Redis) answers(ctx context.Context) bool {
 	return string(reply[:n]) == "+PONG\r\n"
 }
 
-// find looks in PATH, and where scripts/host-programs unpacks Debian's packages.
+// find searches PATH and the folder into which scripts/host-programs unpacks Debian's packages.
 func (r *Redis) find() (err error) {
 	r.env = os.Environ()
 	if r.program, err = exec.LookPath("redis-server"); err == nil {

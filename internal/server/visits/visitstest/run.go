@@ -1,5 +1,5 @@
-// Package visitstest tells whether a visit counter is exact: it records what many clients saw while things broke, and checks that
-// every number was given once and every counted visit has somebody who asked for it.
+// Package visitstest checks whether a visit counter is exact: it records what many clients saw while things broke, and checks that every
+// number was given once and every counted visit was made by a client.
 package visitstest
 
 import (
@@ -14,17 +14,17 @@ import (
 const (
 	// CallTimeout is the deadline of each call of [Run].
 	CallTimeout = 10 * time.Second
-	// MaxCalls bounds a history: with 24 bytes each they take 480 MB. A run that reaches it ends early.
+	// MaxCalls bounds a history: at 24 bytes each, the calls take 480 MB. A run that reaches it ends early.
 	MaxCalls = 20_000_000
-	// errorPause follows each failed call, so that a run spends its calls on a counter that answers.
+	// errorPause follows each failed call, so that a run does not use up its calls while the counter is away.
 	errorPause = 20 * time.Millisecond
 )
 
 // ErrNotCounted marks an error of a call that certainly was not counted, such as one that was never sent.
-// Every other error leaves open whether it was.
+// After any other error the call may have been counted.
 var ErrNotCounted = errors.New("not counted")
 
-// Counter is what is checked. Next counts one visit and returns its number.
+// Counter is a counter to check. Next counts one visit and returns its number.
 type Counter interface {
 	Next(ctx context.Context) (int64, error)
 }
@@ -35,7 +35,7 @@ type CounterFunc func(ctx context.Context) (int64, error)
 // Next calls f.
 func (f CounterFunc) Next(ctx context.Context) (int64, error) { return f(ctx) }
 
-// Outcomes that are no number.
+// Outcomes in place of a number.
 const (
 	unknown    = math.MinInt64
 	notCounted = math.MinInt64 + 1
@@ -47,7 +47,7 @@ type call struct{ start, end, number int64 }
 // reset is one reset of the counter, which held removed.
 type reset struct{ start, end, removed int64 }
 
-// History is every call of a run, and what a check of it found.
+// History is every call of a run, and the result of its check.
 type History struct {
 	begin        time.Time
 	acknowledged []call
@@ -58,7 +58,7 @@ type History struct {
 	verdict      string
 }
 
-// Run lets clients visit until ctx ends. A call that is under way then is waited for, at most [CallTimeout].
+// Run lets clients visit until ctx ends, and waits for calls in progress, at most [CallTimeout].
 func Run(ctx context.Context, clients int, c Counter) *History {
 	h := &History{begin: time.Now()}
 	calls := make([][]call, clients)
@@ -112,8 +112,8 @@ func (h *History) add(c call) {
 	}
 }
 
-// Reset tells the checker of a reset of the counter that was called at start, returned at end, and removed that many visits.
-// Resets must not overlap, and are told in their order.
+// Reset records a reset of the counter that was called at start, returned at end, and removed that many visits. Resets must not overlap,
+// and must be recorded in their order.
 func (h *History) Reset(start, end time.Time, removed int64) {
 	h.resets = append(h.resets, reset{int64(start.Sub(h.begin)), int64(end.Sub(h.begin)), removed})
 }

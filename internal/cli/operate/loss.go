@@ -1,0 +1,51 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"stackctl.dev/stackctl/internal/cli"
+	"stackctl.dev/stackctl/internal/orchestrate/engine"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
+	"stackctl.dev/stackctl/internal/store"
+)
+
+// confirmLoss shows what removing the volumes would lose and, on a terminal, asks.
+func (a *app) confirmLoss(ctx context.Context, eng *engine.Engine, project string, yes bool) error {
+	observed, err := observe.Project(ctx, eng, project)
+	if err != nil {
+		return err
+	}
+	volumes := observed.VolumeNames()
+	if len(volumes) == 0 {
+		return nil
+	}
+	a.Tell("removing volumes: " + strings.Join(volumes, ", "))
+	a.Tell("  " + a.lossOf(ctx, eng, project))
+	return a.Agree(ctx, "Remove them for good?", yes)
+}
+
+// lossOf puts into words what Redis holds; Redis need not be reachable.
+func (a *app) lossOf(ctx context.Context, eng *engine.Engine, project string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	dial, err := cli.DialStore(ctx, eng, project)
+	if err != nil {
+		return "what they hold is not known: " + err.Error()
+	}
+	client := store.Open(dial)
+	defer client.Close()
+	summary, err := client.Summary(ctx)
+	if err != nil {
+		return "what they hold is not known: " + err.Error()
+	}
+	saved := "never"
+	if !summary.LastSave.IsZero() {
+		saved = summary.LastSave.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("they hold %d keys, %d visits, %s in memory; last save %s", summary.Keys, summary.Visits, units.HumanSize(float64(summary.UsedBytes)), saved)
+}

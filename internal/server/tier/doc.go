@@ -1,0 +1,3 @@
+// Package tier is what the stack's own tiers share, each of which is this program in a container of its own: settings from the
+// environment, request ids, the JSON log and the healthcheck.
+package tier
