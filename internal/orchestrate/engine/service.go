@@ -75,6 +75,20 @@ func (e *Engine) StoreLogin(ctx context.Context, project string) (user, password
 	return user, strings.TrimRight(password[:min(len(password), maxPassword)], "\r\n"), nil
 }
 
+// ServiceState reports whether the project has containers of the service, and whether one of them runs.
+func (e *Engine) ServiceState(ctx context.Context, project, service string) (exists, running bool, err error) {
+	containers, err := observe.Containers(ctx, e, project)
+	if err != nil {
+		return false, false, err
+	}
+	for _, c := range containers {
+		if c.Service == service && !c.OneOff {
+			exists, running = true, running || c.Running()
+		}
+	}
+	return exists, running, nil
+}
+
 // DialService connects to a host:port as seen from inside the project: through a running container that carries
 // stackctl or, when there is none, through a one-off container of the same image.
 func (e *Engine) DialService(ctx context.Context, project, address string) (net.Conn, error) {
