@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestCheck(t *testing.T) {
 	ready := startSite(t, configFor(t, startRedis(t).Addr()), nil)
-	notReady := startSite(t, configFor(t, freeAddr(t)), nil)
+	notReady := startSite(t, configFor(t, tiertest.FreeAddr(t)), nil)
 	_, port, err := net.SplitHostPort(ready.server.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := freeAddr(t)
+	nobody := tiertest.FreeAddr(t)
 	tests := map[string]struct{ addr, path, err string }{
 		"full address":     {ready.server.Addr(), "/readyz", ""},
 		"port only":        {":" + port, "healthz", ""},

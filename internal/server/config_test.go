@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func defaultConfig() Config {
@@ -43,7 +44,7 @@ func TestConfigFromEnv(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := defaultConfig()
 			tt.change(&want)
-			got, err := ConfigFromEnv(envOf(tt.env...))
+			got, err := ConfigFromEnv(tiertest.Env(tt.env...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +81,7 @@ func TestConfigFromEnvRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+"="+tt.value[:min(len(tt.value), 20)], func(t *testing.T) {
-			cfg, err := ConfigFromEnv(envOf(tt.name, tt.value))
+			cfg, err := ConfigFromEnv(tiertest.Env(tt.name, tt.value))
 			if err == nil {
 				t.Fatalf("accepted: %+v", cfg)
 			}
@@ -108,7 +109,7 @@ func FuzzConfigFromEnv(f *testing.F) {
 	f.Add("redis", "6379", ":5002", "5002", ":9102", "info", "2s", "900ms", "32")
 	f.Add("::1", "0", "[::]:1", "x", "off", "warn", "1h", "-1s", "1001")
 	f.Fuzz(func(t *testing.T, host, redisPort, addr, port, metrics, level, count, shutdown, pool string) {
-		cfg, err := ConfigFromEnv(envOf("REDIS_HOST", host, "REDIS_PORT", redisPort, "LISTEN_ADDR", addr, "PORT", port,
+		cfg, err := ConfigFromEnv(tiertest.Env("REDIS_HOST", host, "REDIS_PORT", redisPort, "LISTEN_ADDR", addr, "PORT", port,
 			"METRICS_ADDR", metrics, "LOG_LEVEL", level, "COUNT_TIMEOUT", count, "SHUTDOWN_TIMEOUT", shutdown, "REDIS_POOL_SIZE", pool))
 		if err != nil {
 			if cfg != (Config{}) {

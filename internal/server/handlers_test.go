@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/fault"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestRoutes(t *testing.T) {
@@ -40,16 +41,16 @@ func TestRoutes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.method+" "+tt.path, func(t *testing.T) {
 			a := s.request(tt.method, tt.path)
-			if a.status != tt.status || a.body != tt.body {
-				t.Errorf("got %d %q, want %d %q", a.status, a.body, tt.status, tt.body)
+			if a.Status != tt.status || a.Body != tt.body {
+				t.Errorf("got %d %q, want %d %q", a.Status, a.Body, tt.status, tt.body)
 			}
-			if got := a.header.Get("Allow"); got != tt.allow {
+			if got := a.Header.Get("Allow"); got != tt.allow {
 				t.Errorf("Allow: got %q, want %q", got, tt.allow)
 			}
-			if got := a.header.Get("Cache-Control"); got != tt.cache {
+			if got := a.Header.Get("Cache-Control"); got != tt.cache {
 				t.Errorf("Cache-Control: got %q, want %q", got, tt.cache)
 			}
-			if got := a.header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
+			if got := a.Header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
 				t.Errorf("Content-Type: got %q", got)
 			}
 		})
@@ -67,12 +68,12 @@ func TestCountGivesEveryoneAnotherNumber(t *testing.T) {
 		wg.Go(func() {
 			for range each {
 				a, err := s.do(http.MethodGet, "/count")
-				if err != nil || a.status != 200 {
-					t.Errorf("counting: %d %q %v", a.status, a.body, err)
+				if err != nil || a.Status != 200 {
+					t.Errorf("counting: %d %q %v", a.Status, a.Body, err)
 					return
 				}
 				mu.Lock()
-				seen[a.body]++
+				seen[a.Body]++
 				mu.Unlock()
 			}
 		})
@@ -119,15 +120,15 @@ func TestCountOfAKeyThatIsNotANumber(t *testing.T) {
 				known = fault.Full
 			}
 			want := known.State + ". Please ask the operator to reset it."
-			if a.status != 500 || a.body != want {
-				t.Errorf("got %d %q", a.status, a.body)
+			if a.Status != 500 || a.Body != want {
+				t.Errorf("got %d %q", a.Status, a.Body)
 			}
-			lines := s.log.lines(t, "cannot count")
+			lines := s.log.Lines(t, "cannot count")
 			if len(lines) != 1 || lines[0]["level"] != "ERROR" || lines[0]["fix"] != known.Fix ||
 				!strings.HasPrefix(lines[0]["error"].(string), `incrementing "visits": `) || !strings.Contains(lines[0]["error"].(string), known.State) {
 				t.Errorf("log: %v", lines)
 			}
-			if away := s.log.lines(t, "redis is away"); away != nil {
+			if away := s.log.Lines(t, "redis is away"); away != nil {
 				t.Errorf("a Redis that answers is logged as away: %v", away)
 			}
 		})
@@ -158,8 +159,8 @@ func TestClientThatLeavesIsNotAFailure(t *testing.T) {
 	<-entered
 	leave()
 	<-left
-	waitFor(t, "the access line", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	if got := s.log.lines(t, "request")[0]["status"]; got != 499.0 {
+	tiertest.WaitFor(t, "the access line", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	if got := s.log.Lines(t, "request")[0]["status"]; got != 499.0 {
 		t.Errorf("status %v", got)
 	}
 }

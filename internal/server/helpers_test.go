@@ -2,9 +2,7 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -18,21 +16,10 @@ import (
 	"go.uber.org/goleak"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// envOf is a getenv over pairs of name and value.
-func envOf(pairs ...string) func(string) string {
-	return func(name string) string {
-		for i := 0; i < len(pairs); i += 2 {
-			if pairs[i] == name {
-				return pairs[i+1]
-			}
-		}
-		return ""
-	}
-}
 
 // configFor is the default configuration on a free loopback port, with redis at addr.
 func configFor(t testing.TB, redisAddr string, pairs ...string) Config {
@@ -41,7 +28,7 @@ func configFor(t testing.TB, redisAddr string, pairs ...string) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := ConfigFromEnv(envOf(append(pairs,
+	cfg, err := ConfigFromEnv(tiertest.Env(append(pairs,
 		"REDIS_HOST", host, "REDIS_PORT", port, "LISTEN_ADDR", "127.0.0.1:0", "METRICS_ADDR", "127.0.0.1:0")...))
 	if err != nil {
 		t.Fatal(err)
@@ -49,88 +36,46 @@ func configFor(t testing.TB, redisAddr string, pairs ...string) Config {
 	return cfg
 }
 
-// freeAddr is a loopback address on which nothing listens.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // site is a server under test and a client for it.
 type site struct {
 	t      testing.TB
 	server *Server
-	log    *logBuf
+	log    *tiertest.Log
 	client *http.Client
-	cancel context.CancelFunc
-	done   chan error
 	stop   func() error // cancels, waits for Serve and returns its error; repeatable
 }
 
 // startSite serves cfg with the real store, or with b if it is not nil.
 func startSite(t testing.TB, cfg Config, b backend) *site {
 	t.Helper()
-	s := &site{t: t, log: &logBuf{}, done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
+	s := &site{t: t, log: &tiertest.Log{}, client: &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}}
 	if b == nil {
 		var err error
 		if s.server, err = New(cfg, s.log); err != nil {
 			t.Fatal(err)
 		}
-		s.log.flush = s.server.flushLog
+		s.log.Flush = s.server.runner.Flush
 	} else {
 		s.server = serverWith(cfg, s.log, b)
 	}
 	if err := s.server.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	go func() { s.done <- s.server.Serve(ctx) }()
-	s.stop = sync.OnceValue(func() error {
-		cancel()
-		return <-s.done
-	})
-	t.Cleanup(func() {
-		s.client.CloseIdleConnections()
-		_ = s.stop() // tests of the drain look at its error themselves
-	})
+	s.stop = tiertest.Serve(t, s.server.Serve)
+	t.Cleanup(s.client.CloseIdleConnections)
 	return s
 }
 
-// answer is a response that has been read.
-type answer struct {
-	status int
-	header http.Header
-	body   string
+func (s *site) do(method, path string, header ...string) (tiertest.Answer, error) {
+	return tiertest.Ask(s.client, method, "http://"+s.server.Addr()+path, "", header...)
 }
 
-func (s *site) do(method, path string, header ...string) (answer, error) {
-	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+s.server.Addr()+path, nil)
-	if err != nil {
-		return answer{}, err
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(body)}, err
-}
-
-func (s *site) get(path string) answer {
+func (s *site) get(path string) tiertest.Answer {
 	s.t.Helper()
 	return s.request(http.MethodGet, path)
 }
 
-func (s *site) request(method, path string, header ...string) answer {
+func (s *site) request(method, path string, header ...string) tiertest.Answer {
 	s.t.Helper()
 	a, err := s.do(method, path, header...)
 	if err != nil {
@@ -139,60 +84,11 @@ func (s *site) request(method, path string, header ...string) answer {
 	return a
 }
 
-// waitFor polls until cond holds.
-func waitFor(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(5 * time.Second)
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited 5s for %s", what)
-		}
-	}
-}
-
 // serverWith is a server with a store of the test's own.
 func serverWith(cfg Config, log io.Writer, b backend) *Server {
 	s := newServer(cfg, tier.NewLogger(log, cfg.LogLevel))
 	s.use(b)
 	return s
-}
-
-// logBuf is a log that can be read while it is written.
-type logBuf struct {
-	flush func() // of the server's own buffer, if any
-	mu    sync.Mutex
-	buf   bytes.Buffer
-}
-
-func (b *logBuf) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-// lines is the log with the given message. It fails the test where a line is not JSON.
-func (b *logBuf) lines(t testing.TB, msg string) []map[string]any {
-	t.Helper()
-	if b.flush != nil {
-		b.flush()
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var found []map[string]any
-	for line := range strings.Lines(b.buf.String()) {
-		var fields map[string]any
-		if err := json.Unmarshal([]byte(line), &fields); err != nil {
-			t.Fatalf("log line is not JSON: %v\n%s", err, line)
-		}
-		if fields["msg"] == msg {
-			found = append(found, fields)
-		}
-	}
-	return found
 }
 
 // fakeStore is a backend with faults.

@@ -60,8 +60,8 @@ func TestMetrics(t *testing.T) {
 	if t.Failed() {
 		t.Log(regexp.MustCompile(`(?m)^(#|go_|process_).*\n`).ReplaceAllString(body, ""))
 	}
-	if a := s.get("/metrics"); a.status != 404 {
-		t.Errorf("visitors can read /metrics: %d", a.status)
+	if a := s.get("/metrics"); a.Status != 404 {
+		t.Errorf("visitors can read /metrics: %d", a.Status)
 	}
 	problems, err := testutil.GatherAndLint(s.server.metrics.registry)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 var freshID = regexp.MustCompile(`^[0-9a-f]{32}$`)
@@ -23,11 +24,11 @@ func TestAccessLog(t *testing.T) {
 	s.get("/nope")
 	s.get("/healthz")
 	s.get("/readyz")
-	waitFor(t, "two access lines", func() bool { return len(s.log.lines(t, "request")) >= 2 })
+	tiertest.WaitFor(t, "two access lines", func() bool { return len(s.log.Lines(t, "request")) >= 2 })
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	lines := s.log.lines(t, "request")
+	lines := s.log.Lines(t, "request")
 	if len(lines) != 2 {
 		t.Fatalf("want one line per request and none for a probe, got %v", lines)
 	}
@@ -60,8 +61,8 @@ func TestAccessLogOfACountThatFails(t *testing.T) {
 	s := startSite(t, defaultOnLoopback(), fakeStore{next: func(context.Context) (int64, error) { return 0, errors.New("away") }})
 	s.get("/count")
 	s.request("POST", "/count")
-	waitFor(t, "two access lines", func() bool { return len(s.log.lines(t, "request")) == 2 })
-	lines := s.log.lines(t, "request")
+	tiertest.WaitFor(t, "two access lines", func() bool { return len(s.log.Lines(t, "request")) == 2 })
+	lines := s.log.Lines(t, "request")
 	if _, ok := lines[0]["redis_ms"].(float64); !ok || lines[0]["visit"] != nil || lines[0]["status"] != 503.0 {
 		t.Errorf("failed: %v", lines[0])
 	}
@@ -73,8 +74,8 @@ func TestAccessLogOfACountThatFails(t *testing.T) {
 func TestProbesAreLoggedAtDebug(t *testing.T) {
 	s := startSite(t, configFor(t, startRedis(t).Addr(), "LOG_LEVEL", "debug"), nil)
 	s.get("/healthz")
-	waitFor(t, "the line of the probe", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	if got := s.log.lines(t, "request")[0]["level"]; got != "DEBUG" {
+	tiertest.WaitFor(t, "the line of the probe", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	if got := s.log.Lines(t, "request")[0]["level"]; got != "DEBUG" {
 		t.Errorf("level %v", got)
 	}
 }
@@ -82,8 +83,8 @@ func TestProbesAreLoggedAtDebug(t *testing.T) {
 func TestAccessLogIsBounded(t *testing.T) {
 	s := startSite(t, defaultOnLoopback(), fakeStore{})
 	s.get("/" + strings.Repeat("ä", 1000))
-	waitFor(t, "the access line", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	path := s.log.lines(t, "request")[0]["path"].(string)
+	tiertest.WaitFor(t, "the access line", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	path := s.log.Lines(t, "request")[0]["path"].(string)
 	if len(path) > tier.MaxLogged+len("…") || !strings.HasSuffix(path, "ä…") {
 		t.Errorf("path of %d bytes ends in %q", len(path), path[len(path)-8:])
 	}
@@ -96,7 +97,7 @@ func TestRequestID(t *testing.T) {
 		"a": true, long: true, "A.b_c-9": true,
 		"": false, long + "x": false, "a b": false, "a\"b": false, "ä": false, "a/b": false,
 	} {
-		got := s.request("GET", "/", "X-Request-ID", given).header.Get("X-Request-ID")
+		got := s.request("GET", "/", "X-Request-ID", given).Header.Get("X-Request-ID")
 		if kept && got != given {
 			t.Errorf("%q became %q", given, got)
 		}
@@ -128,20 +129,20 @@ func FuzzRequestID(f *testing.F) {
 func TestPanicIsA500(t *testing.T) {
 	s := startSite(t, defaultOnLoopback(), fakeStore{next: func(context.Context) (int64, error) { panic("kaboom") }})
 	a := s.request("GET", "/count", "X-Request-ID", "boom")
-	if a.status != 500 || a.body != "Internal Server Error" {
-		t.Errorf("got %d %q", a.status, a.body)
+	if a.Status != 500 || a.Body != "Internal Server Error" {
+		t.Errorf("got %d %q", a.Status, a.Body)
 	}
-	waitFor(t, "the access line", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	if got := s.log.lines(t, "request")[0]["status"]; got != 500.0 {
+	tiertest.WaitFor(t, "the access line", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	if got := s.log.Lines(t, "request")[0]["status"]; got != 500.0 {
 		t.Errorf("access line has status %v", got)
 	}
-	lines := s.log.lines(t, "handler panicked")
+	lines := s.log.Lines(t, "handler panicked")
 	if len(lines) != 1 || lines[0]["panic"] != "kaboom" || lines[0]["request_id"] != "boom" ||
 		!strings.Contains(lines[0]["stack"].(string), "TestPanicIsA500") {
 		t.Errorf("log: %v", lines)
 	}
-	if a := s.get("/"); a.status != 200 {
-		t.Errorf("after the panic: %d", a.status)
+	if a := s.get("/"); a.Status != 200 {
+		t.Errorf("after the panic: %d", a.Status)
 	}
 }
 
@@ -155,9 +156,9 @@ func TestPanicAfterTheHeaderAborts(t *testing.T) {
 		panic("kaboom")
 	})
 	if a, err := s.do("GET", "/"); err == nil {
-		t.Errorf("got a whole answer: %d %q", a.status, a.body)
+		t.Errorf("got a whole answer: %d %q", a.Status, a.Body)
 	}
-	waitFor(t, "the panic's line", func() bool { return len(s.log.lines(t, "handler panicked")) == 1 })
+	tiertest.WaitFor(t, "the panic's line", func() bool { return len(s.log.Lines(t, "handler panicked")) == 1 })
 }
 
 func TestBodiesAreLimited(t *testing.T) {

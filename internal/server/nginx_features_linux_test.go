@@ -2,15 +2,14 @@ package server
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"stackctl.dev/stackctl/assets"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -29,7 +28,7 @@ func TestNginxTakesEachCombinationOfFeatures(t *testing.T) {
 		}
 		t.Run(strings.Join(with, "+"), func(t *testing.T) {
 			variables := map[string]string{"STACKCTL_TRUSTED_PROXY": "192.0.2.0/24,2001:db8::/32", "STACKCTL_MAINTENANCE_ALLOW": "192.0.2.1"}
-			for _, version := range []string{"", nginxVersion(t)} {
+			for _, version := range []string{"", tiertest.NginxVersion(t)} {
 				startNginxWith(t, t.TempDir(), version, stack.Settings{With: with, Variables: variables}, "127.0.0.1:1")
 			}
 		})
@@ -44,31 +43,15 @@ func greeter(t *testing.T) string {
 	return strings.TrimPrefix(web.URL, "http://")
 }
 
-type nginxAnswer struct {
-	status int
-	body   string
-	header http.Header
-}
-
-func askNginx(t *testing.T, url string, header ...string) nginxAnswer {
+func askNginx(t *testing.T, url string, header ...string) tiertest.Answer {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	client := http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	a, err := tiertest.Ask(&client, http.MethodGet, url, "", header...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for pair := range slices.Chunk(header, 2) {
-		request.Header.Set(pair[0], pair[1])
-	}
-	response, err := (&http.Client{Timeout: 10 * time.Second}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nginxAnswer{response.StatusCode, string(body), response.Header}
+	return a
 }
 
 // limited counts the requests of n that get a 429.
@@ -77,10 +60,10 @@ func limited(t *testing.T, n int, url string, header ...string) (refused int) {
 	for range n {
 		a := askNginx(t, url, header...)
 		switch {
-		case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") == "1":
+		case a.Status == http.StatusTooManyRequests && a.Header.Get("Retry-After") == "1":
 			refused++
-		case a.status != http.StatusOK || a.header.Get("Retry-After") != "":
-			t.Fatalf("got %d with Retry-After %q", a.status, a.header.Get("Retry-After"))
+		case a.Status != http.StatusOK || a.Header.Get("Retry-After") != "":
+			t.Fatalf("got %d with Retry-After %q", a.Status, a.Header.Get("Retry-After"))
 		}
 	}
 	return refused
@@ -109,7 +92,7 @@ func TestNginxLimits(t *testing.T) {
 	if limited(t, 10, url+"/", "X-Forwarded-For", "198.51.100.7") == 0 {
 		t.Error("a client escapes the limit with X-Forwarded-For")
 	}
-	if got := askNginx(t, url+"/count", "X-Forwarded-For", "198.51.100.7").body; got != "127.0.0.1" {
+	if got := askNginx(t, url+"/count", "X-Forwarded-For", "198.51.100.7").Body; got != "127.0.0.1" {
 		t.Errorf("a client calls itself %s", got)
 	}
 
@@ -132,18 +115,18 @@ func TestNginxMaintenance(t *testing.T) {
 	variables := map[string]string{"STACKCTL_MAINTENANCE_MESSAGE": "Back at noon.", "STACKCTL_MAINTENANCE_RETRY_AFTER": "60"}
 	addr, _ := startNginxWith(t, t.TempDir(), "", stack.Settings{With: []string{"maintenance"}, Variables: variables}, web)
 	url := "http://" + addr
-	if a := askNginx(t, url+"/count"); a.status != 503 || a.body != "Back at noon.\n" || a.header.Get("Retry-After") != "60" || a.header.Get("Content-Type") != "text/plain" {
+	if a := askNginx(t, url+"/count"); a.Status != 503 || a.Body != "Back at noon.\n" || a.Header.Get("Retry-After") != "60" || a.Header.Get("Content-Type") != "text/plain" {
 		t.Errorf("to curl it answers %+v", a)
 	}
-	if a := askNginx(t, url+"/", "Accept", "text/html,*/*"); a.status != 503 || !strings.Contains(a.body, "<p>Back at noon.</p>") || a.header.Get("Content-Type") != "text/html; charset=utf-8" {
+	if a := askNginx(t, url+"/", "Accept", "text/html,*/*"); a.Status != 503 || !strings.Contains(a.Body, "<p>Back at noon.</p>") || a.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("to a browser it answers %+v", a)
 	}
-	if a := askNginx(t, url+"/readyz"); a.status != 200 {
+	if a := askNginx(t, url+"/readyz"); a.Status != 200 {
 		t.Errorf("to who asks for readiness it answers %+v", a)
 	}
 	variables["STACKCTL_MAINTENANCE_ALLOW"] = "127.0.0.0/8"
 	addr, _ = startNginxWith(t, t.TempDir(), "", stack.Settings{With: []string{"maintenance"}, Variables: variables}, web)
-	if a := askNginx(t, "http://"+addr+"/count"); a.status != 200 {
+	if a := askNginx(t, "http://"+addr+"/count"); a.Status != 200 {
 		t.Errorf("to who is let through it answers %+v", a)
 	}
 }

@@ -2,22 +2,20 @@ package server
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -43,18 +41,14 @@ func startNginxAs(t *testing.T, dir, version string, upstreams ...string) (strin
 // startNginxWith gives it the config with features and variables.
 func startNginxWith(t *testing.T, dir, version string, chosen stack.Settings, upstreams ...string) (string, *os.Process) {
 	t.Helper()
-	program, env, err := findNginx()
-	if err != nil {
-		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
-	}
 	source, err := os.ReadFile("../../assets/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
 	}
 	source = []byte(stack.RenderVersions(stack.RenderFeatures(string(source), chosen.With, chosen.Variables), []string{"NGINX_VERSION=" + version}))
-	addr := freeAddr(t)
-	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", freeAddr(t), "/dev/stdout", dir+"/access.log",
-		"listen 5004", "listen "+freeAddr(t), "listen 5443", "listen "+freeAddr(t), "server waf:5003", "server 127.0.0.1:1", "server certs:5003", "server 127.0.0.1:1").Replace(string(source))
+	addr := tiertest.FreeAddr(t)
+	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", tiertest.FreeAddr(t), "/dev/stdout", dir+"/access.log",
+		"listen 5004", "listen "+tiertest.FreeAddr(t), "listen 5443", "listen "+tiertest.FreeAddr(t), "server waf:5003", "server 127.0.0.1:1", "server certs:5003", "server 127.0.0.1:1").Replace(string(source))
 	var servers strings.Builder
 	for _, upstream := range upstreams {
 		fmt.Fprintf(&servers, "server %s max_fails=3 fail_timeout=2s;\n", upstream)
@@ -64,69 +58,7 @@ func startNginxWith(t *testing.T, dir, version string, chosen stack.Settings, up
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
-	cmd := exec.Command(program, "-e", "stderr", "-c", file, "-g", "daemon off; user root;")
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, &said, &said
-	if os.Getuid() != 0 {
-		cmd.Args[len(cmd.Args)-1] = "daemon off;"
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("nginx said:\n%s", said.String())
-		}
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", addr, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			return addr, cmd.Process
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("waiting for nginx: %v\n%s", err, said.String())
-		}
-		runtime.Gosched()
-	}
-}
-
-// nginxVersion is that of the nginx that findNginx finds.
-func nginxVersion(t *testing.T) string {
-	t.Helper()
-	program, env, err := findNginx()
-	if err != nil {
-		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
-	}
-	cmd := exec.Command(program, "-v")
-	cmd.Env = env
-	said, err := cmd.CombinedOutput()
-	_, version, ok := strings.Cut(strings.TrimSpace(string(said)), "nginx/")
-	if err != nil || !ok {
-		t.Fatalf("asking nginx for its version: %v: %s", err, said)
-	}
-	return version
-}
-
-// findNginx looks in PATH, and where scripts/host-programs unpacks Debian's packages.
-func findNginx() (program string, env []string, err error) {
-	if program, err = exec.LookPath("nginx"); err == nil {
-		return program, os.Environ(), nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", nil, err
-	}
-	root := filepath.Join(cache, "stackctl", "host")
-	program = filepath.Join(root, "usr", "sbin", "nginx")
-	if _, err = os.Stat(program); err != nil {
-		return "", nil, err
-	}
-	lib := filepath.Join(root, "usr", "lib")
-	triplets, _ := filepath.Glob(filepath.Join(lib, "*-linux-gnu*"))
-	return program, append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(append(triplets, lib), ":")), nil
+	return addr, tiertest.StartNginx(t, file, addr).Process
 }
 
 // webTier answers with what nginx asked.
@@ -221,10 +153,10 @@ func TestNginxTriesAgainWhereNothingWasSent(t *testing.T) {
 		upstreams []string
 		want      string
 	}{
-		{"three refuse", []string{freeAddr(t), freeAddr(t), freeAddr(t), webTier(t)}, "200 OK"},
+		{"three refuse", []string{tiertest.FreeAddr(t), tiertest.FreeAddr(t), tiertest.FreeAddr(t), webTier(t)}, "200 OK"},
 		{"three are deaf", []string{deafTier(t), deafTier(t), deafTier(t), webTier(t)}, "200 OK"},
-		{"both", []string{deafTier(t), freeAddr(t), webTier(t)}, "200 OK"},
-		{"all refuse", []string{freeAddr(t)}, "Bad Gateway\n"},
+		{"both", []string{deafTier(t), tiertest.FreeAddr(t), webTier(t)}, "200 OK"},
+		{"all refuse", []string{tiertest.FreeAddr(t)}, "Bad Gateway\n"},
 		{"all are deaf", []string{deafTier(t)}, "Gateway Timeout\n"},
 	}
 	for _, tt := range tests {
@@ -296,7 +228,7 @@ func closeConnections(t *testing.T, dir string) {
 // web tier, which is asked because the first is not there.
 func TestNginxClosesConnectionsBeforeAReload(t *testing.T) {
 	dir := t.TempDir()
-	addr := startNginxIn(t, dir, freeAddr(t), webTier(t))
+	addr := startNginxIn(t, dir, tiertest.FreeAddr(t), webTier(t))
 	sign := filepath.Join(dir, "leaving")
 	for _, mode := range []os.FileMode{0, 0o444, 0o555, 0o444} {
 		if mode != 0 {
@@ -323,7 +255,7 @@ func TestNginxClosesConnectionsBeforeAReload(t *testing.T) {
 // connection was not closed with the last answer can use it once more.
 func TestNginxKeepsConnectionsOverAReload(t *testing.T) {
 	dir := t.TempDir()
-	addr, master := startNginxAs(t, dir, nginxVersion(t), webTier(t))
+	addr, master := startNginxAs(t, dir, tiertest.NginxVersion(t), webTier(t))
 	closeConnections(t, dir) // stackctl does that for each version that heeds it
 	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
 	if err != nil {
@@ -351,6 +283,6 @@ func TestNginxKeepsConnectionsOverAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !closed {
-		waitFor(t, "the worker that leaves to close the connection with an answer", func() bool { return get().Close })
+		tiertest.WaitFor(t, "the worker that leaves to close the connection with an answer", func() bool { return get().Close })
 	}
 }

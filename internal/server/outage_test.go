@@ -7,14 +7,16 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // isUnavailable checks what a visitor gets while Redis is away for longer than COUNT_TIMEOUT.
-func isUnavailable(t *testing.T, a answer) {
+func isUnavailable(t *testing.T, a tiertest.Answer) {
 	t.Helper()
-	if a.status != 503 || a.header.Get("Retry-After") != "1" ||
-		a.body != "The visit counter is not available. Please try again in a moment." {
-		t.Errorf("got %d, Retry-After %q, %q", a.status, a.header.Get("Retry-After"), a.body)
+	if a.Status != 503 || a.Header.Get("Retry-After") != "1" ||
+		a.Body != "The visit counter is not available. Please try again in a moment." {
+		t.Errorf("got %d, Retry-After %q, %q", a.Status, a.Header.Get("Retry-After"), a.Body)
 	}
 }
 
@@ -28,24 +30,24 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	for range 3 {
 		isUnavailable(t, s.get("/count"))
 	}
-	if a := s.get("/readyz"); a.status != 503 || a.body != "not ready: redis: connection refused" {
-		t.Errorf("readyz: %d %q", a.status, a.body)
+	if a := s.get("/readyz"); a.Status != 503 || a.Body != "not ready: redis: connection refused" {
+		t.Errorf("readyz: %d %q", a.Status, a.Body)
 	}
-	if a := s.get("/healthz"); a.status != 200 {
-		t.Errorf("healthz: %d", a.status)
+	if a := s.get("/healthz"); a.Status != 200 {
+		t.Errorf("healthz: %d", a.Status)
 	}
 	if err := m.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if a := s.get("/count"); a.body != "This page has been visited 6 times." {
-		t.Errorf("first after the outage: %d %q", a.status, a.body)
+	if a := s.get("/count"); a.Body != "This page has been visited 6 times." {
+		t.Errorf("first after the outage: %d %q", a.Status, a.Body)
 	}
 	for _, msg := range []string{"redis answers", "redis is away", "redis is back"} {
-		if lines := s.log.lines(t, msg); len(lines) != 1 {
+		if lines := s.log.Lines(t, msg); len(lines) != 1 {
 			t.Errorf("%q is logged %d times: %v", msg, len(lines), lines)
 		}
 	}
-	away := s.log.lines(t, "redis is away")[0]
+	away := s.log.Lines(t, "redis is away")[0]
 	if away["level"] != "WARN" || away["redis"] != m.Addr() {
 		t.Errorf("log: %v", away)
 	}
@@ -53,10 +55,10 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 
 // Visitors who come while Redis is away wait for it, and none of them is turned away.
 func TestVisitorsWaitForRedis(t *testing.T) {
-	addr := freeAddr(t)
+	addr := tiertest.FreeAddr(t)
 	s := startSite(t, configFor(t, addr, "REDIS_POOL_SIZE", "2"), nil)
 	const visitors = 20
-	answers := make(chan answer, visitors)
+	answers := make(chan tiertest.Answer, visitors)
 	for range visitors {
 		go func() {
 			a, err := s.do(http.MethodGet, "/count")
@@ -66,8 +68,8 @@ func TestVisitorsWaitForRedis(t *testing.T) {
 			answers <- a
 		}()
 	}
-	waitFor(t, "the visitors", func() bool { return s.server.inFlight.Load() == visitors })
-	waitFor(t, "an attempt", func() bool { return len(s.log.lines(t, "redis is away")) == 1 })
+	tiertest.WaitFor(t, "the visitors", func() bool { return s.server.inFlight.Load() == visitors })
+	tiertest.WaitFor(t, "an attempt", func() bool { return len(s.log.Lines(t, "redis is away")) == 1 })
 	m := miniredis.NewMiniRedis()
 	if err := m.StartAddr(addr); err != nil {
 		t.Fatal(err)
@@ -76,10 +78,10 @@ func TestVisitorsWaitForRedis(t *testing.T) {
 	seen := map[string]bool{}
 	for range visitors {
 		a := <-answers
-		if a.status != 200 || seen[a.body] {
-			t.Errorf("got %d %q", a.status, a.body)
+		if a.Status != 200 || seen[a.Body] {
+			t.Errorf("got %d %q", a.Status, a.Body)
 		}
-		seen[a.body] = true
+		seen[a.Body] = true
 	}
 	if n, _ := m.Get("visits"); n != "20" {
 		t.Errorf("visits is %q", n)
@@ -111,7 +113,7 @@ func TestRedisHangs(t *testing.T) {
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if a := s.get("/readyz"); a.status != 503 || a.body != "not ready: redis: timed out" {
-		t.Errorf("readyz: %d %q", a.status, a.body)
+	if a := s.get("/readyz"); a.Status != 503 || a.Body != "not ready: redis: timed out" {
+		t.Errorf("readyz: %d %q", a.Status, a.Body)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // pageConfig is configFor with the page that stackctl brings along.
@@ -30,16 +32,16 @@ func TestOnlyBrowsersGetThePage(t *testing.T) {
 		chromium: true, "text/html": true,
 	} {
 		a := s.request("GET", "/", "Accept", accept)
-		if a.status != 200 || a.header.Get("Vary") != "Accept" {
-			t.Errorf("Accept %q: %d, Vary %q", accept, a.status, a.header.Get("Vary"))
+		if a.Status != 200 || a.Header.Get("Vary") != "Accept" {
+			t.Errorf("Accept %q: %d, Vary %q", accept, a.Status, a.Header.Get("Vary"))
 		}
 		if html {
-			if !strings.Contains(a.body, welcome) || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") ||
-				!strings.HasPrefix(a.header.Get("Content-Security-Policy"), "default-src 'none'; ") {
-				t.Errorf("Accept %q: %v %.60q", accept, a.header, a.body)
+			if !strings.Contains(a.Body, welcome) || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") ||
+				!strings.HasPrefix(a.Header.Get("Content-Security-Policy"), "default-src 'none'; ") {
+				t.Errorf("Accept %q: %v %.60q", accept, a.Header, a.Body)
 			}
-		} else if a.body != welcome || a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
-			t.Errorf("Accept %q: %v %.60q", accept, a.header, a.body)
+		} else if a.Body != welcome || a.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("Accept %q: %v %.60q", accept, a.Header, a.Body)
 		}
 	}
 }
@@ -89,9 +91,9 @@ func TestEventsThroughTheServer(t *testing.T) {
 }
 
 func TestAPageThatIsNoTemplate(t *testing.T) {
-	cfg := configFor(t, freeAddr(t))
+	cfg := configFor(t, tiertest.FreeAddr(t))
 	cfg.Page = "{{nothing}}"
-	if _, err := New(cfg, &logBuf{}); err == nil || !strings.HasPrefix(err.Error(), "parsing the template of the page: ") {
+	if _, err := New(cfg, &tiertest.Log{}); err == nil || !strings.HasPrefix(err.Error(), "parsing the template of the page: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestDrainAnswersWhatIsInFlight(t *testing.T) {
@@ -18,7 +19,7 @@ func TestDrainAnswersWhatIsInFlight(t *testing.T) {
 		<-release
 		return 42, nil
 	}})
-	got := make(chan answer, 1)
+	got := make(chan tiertest.Answer, 1)
 	go func() {
 		a, err := s.do("GET", "/count")
 		if err != nil {
@@ -28,8 +29,8 @@ func TestDrainAnswersWhatIsInFlight(t *testing.T) {
 	}()
 	<-entered
 	start := time.Now()
-	s.cancel()
-	waitFor(t, "the listener to close", func() bool {
+	go func() { _ = s.stop() }()
+	tiertest.WaitFor(t, "the listener to close", func() bool {
 		conn, err := net.Dial("tcp", s.server.Addr())
 		if err == nil {
 			conn.Close()
@@ -37,8 +38,8 @@ func TestDrainAnswersWhatIsInFlight(t *testing.T) {
 		return err != nil
 	})
 	close(release)
-	if a := <-got; a.status != 200 || a.body != "This page has been visited 42 times." {
-		t.Errorf("got %d %q", a.status, a.body)
+	if a := <-got; a.Status != 200 || a.Body != "This page has been visited 42 times." {
+		t.Errorf("got %d %q", a.Status, a.Body)
 	}
 	if err := s.stop(); err != nil {
 		t.Errorf("Serve: %v", err)
@@ -59,7 +60,7 @@ func TestDrainEndsWithinASecond(t *testing.T) {
 	go func() {
 		defer close(cut)
 		if a, err := s.do("GET", "/count"); err == nil {
-			t.Errorf("answered %d", a.status)
+			t.Errorf("answered %d", a.Status)
 		}
 	}()
 	<-entered
@@ -84,13 +85,13 @@ func TestDrainWithARedisThatHangs(t *testing.T) {
 		defer close(cut)
 		_, _ = s.do("GET", "/count")
 	}()
-	waitFor(t, "the request", func() bool { return s.server.inFlight.Load() == 1 })
+	tiertest.WaitFor(t, "the request", func() bool { return s.server.inFlight.Load() == 1 })
 	if err := s.stop(); err == nil {
 		t.Error("a clean drain, though a request was cut")
 	}
 	<-cut
-	waitFor(t, "the handler to end", func() bool { return s.server.inFlight.Load() == 0 })
-	if lines := s.log.lines(t, "redis is away"); lines != nil {
+	tiertest.WaitFor(t, "the handler to end", func() bool { return s.server.inFlight.Load() == 0 })
+	if lines := s.log.Lines(t, "redis is away"); lines != nil {
 		t.Errorf("our own shutdown is logged as Redis's: %v", lines)
 	}
 }
@@ -113,18 +114,18 @@ func TestDrainWithASilentConnection(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	cfg := configFor(t, startRedis(t).Addr())
-	cfg.ListenAddr = freeAddr(t)
-	log := &logBuf{}
+	cfg.ListenAddr = tiertest.FreeAddr(t)
+	log := &tiertest.Log{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, cfg, log) }()
-	waitFor(t, "readiness", func() bool { return tier.Check(t.Context(), cfg.ListenAddr, "/readyz") == nil })
+	tiertest.WaitFor(t, "readiness", func() bool { return tier.Check(t.Context(), cfg.ListenAddr, "/readyz") == nil })
 	cancel()
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
 	}
 	for _, msg := range []string{"listening", "redis answers", "draining", "stopped"} {
-		if lines := log.lines(t, msg); len(lines) != 1 {
+		if lines := log.Lines(t, msg); len(lines) != 1 {
 			t.Errorf("%q is logged %d times", msg, len(lines))
 		}
 	}
@@ -139,20 +140,9 @@ func TestBindError(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.MetricsAddr = ""
 	cfg.ListenAddr = ln.Addr().String()
-	err = Run(t.Context(), cfg, &logBuf{})
+	err = Run(t.Context(), cfg, &tiertest.Log{})
 	if err == nil || !strings.HasPrefix(err.Error(), `listening on "`+cfg.ListenAddr+`" `) {
 		t.Errorf("Run: %v", err)
-	}
-}
-
-func TestServeReportsAListenerThatFails(t *testing.T) {
-	s := serverWith(defaultOnLoopback(), &logBuf{}, fakeStore{})
-	if err := s.Listen(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.listener.Close()
-	if err := s.Serve(t.Context()); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Serve: %v", err)
 	}
 }
 
@@ -161,7 +151,7 @@ func TestServeReportsAListenerThatFails(t *testing.T) {
 func TestTimeoutsFitTogether(t *testing.T) {
 	cfg := defaultConfig()
 	cfg.CountTimeout = 30 * time.Second
-	s := serverWith(cfg, &logBuf{}, fakeStore{})
+	s := serverWith(cfg, &tiertest.Log{}, fakeStore{})
 	if s.http.IdleTimeout <= 60*time.Second {
 		t.Errorf("IdleTimeout %s", s.http.IdleTimeout)
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // remote serves one connection with handle.
@@ -129,7 +131,7 @@ func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("stdout i
 
 func TestTunnelErrors(t *testing.T) {
 	t.Run("nobody listens", func(t *testing.T) {
-		target := freeAddr(t)
+		target := tiertest.FreeAddr(t)
 		start := time.Now()
 		err := Tunnel(t.Context(), target, strings.NewReader(""), io.Discard)
 		if err == nil || !strings.HasPrefix(err.Error(), `connecting to "`+target+`": `) || time.Since(start) > tunnelDialTimeout {

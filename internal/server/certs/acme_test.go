@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,6 +26,7 @@ import (
 	"golang.org/x/crypto/acme"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // pebble is Let's Encrypt's ACME server for tests, in this process. All names lead to 127.0.0.1.
@@ -89,12 +90,7 @@ func startPebbleFor(t *testing.T, validity time.Duration, port string) *pebble {
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return int(netip.MustParseAddrPort(tiertest.FreeAddr(t)).Port())
 }
 
 // config is that of a tier which is where Pebble looks for challenges.
@@ -190,7 +186,7 @@ func TestACMEChallengeFails(t *testing.T) {
 	asked := p.requests.Load()
 	for range 5 {
 		r = start(t, cfg)
-		waitFor(t, "the status", func() bool { code, _ := get(t, r.Addr(), "/healthz"); return code == 200 })
+		tiertest.WaitFor(t, "the status", func() bool { code, _ := get(t, r.Addr(), "/healthz"); return code == 200 })
 		if again := r.status(t); !again.NextRenewal.Equal(s.NextRenewal) || again.Failures != 1 {
 			t.Errorf("a restart made it %s of %s", again.NextRenewal, s.NextRenewal)
 		}

@@ -13,27 +13,16 @@ package certs
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"sync"
 	"time"
 
 	"stackctl.dev/stackctl/internal/certificate"
 	"stackctl.dev/stackctl/internal/server/tier"
 )
 
-const (
-	readHeaderTimeout = 5 * time.Second
-	writeTimeout      = 10 * time.Second
-	idleTimeout       = 75 * time.Second // longer than nginx keeps an idle connection
-	maxHeaderBytes    = 16 << 10
-	// stopTimeout bounds the answers in flight when the tier ends.
-	stopTimeout = 900 * time.Millisecond
-)
+// stopTimeout bounds the answers in flight when the tier ends.
+const stopTimeout = 900 * time.Millisecond
 
 // Server is the certs tier. New, Listen and Serve are called in this order; Run calls all three.
 type Server struct {
@@ -42,8 +31,8 @@ type Server struct {
 	keeper *keeper
 	tokens *tokens
 
-	servers   []*http.Server
-	listeners []net.Listener // as many as servers, after Listen
+	runner     tier.Runner
+	challenges *tier.Port // nil for issuers other than ACME
 }
 
 // Run keeps the certificate until ctx is done. It writes the log to log as JSON lines. No issuer needs to be there, neither at the start
@@ -72,6 +61,16 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 		return nil, err
 	}
 	s.keeper = newKeeper(cfg, dir, from, logger)
+	s.runner = tier.Runner{
+		Log: logger, Timeout: stopTimeout, Work: []func(context.Context) error{s.keeper.run},
+		Ports: []*tier.Port{{Addr: cfg.ListenAddr, Hint: "LISTEN_ADDR sets another address", Server: tier.NewServer(newMonitor(s.keeper, cfg.Version), logger)}},
+	}
+	if cfg.Issuer == certificate.ACME {
+		s.challenges = &tier.Port{
+			Addr: cfg.ChallengeAddr, For: "ACME's challenges", Hint: "CHALLENGE_ADDR sets another address", Server: tier.NewServer(s.tokens, logger),
+		}
+		s.runner.Ports = append(s.runner.Ports, s.challenges)
+	}
 	return s, nil
 }
 
@@ -87,71 +86,16 @@ func (s *Server) issuer(dir *folder) (issuer, error) {
 
 // Listen opens the listening sockets: one for /healthz and /metrics and, for ACME, one for its challenges.
 func (s *Server) Listen(ctx context.Context) error {
-	if err := s.listen(ctx, s.cfg.ListenAddr, "LISTEN_ADDR", newMonitor(s.keeper, s.cfg.Version)); err != nil {
-		return err
-	}
-	if s.cfg.Issuer == certificate.ACME {
-		if err := s.listen(ctx, s.cfg.ChallengeAddr, "CHALLENGE_ADDR", s.tokens); err != nil {
-			s.listeners[0].Close()
-			return err
-		}
-	}
-	s.log.Info("listening", "addr", s.Addr(), "challenges", s.ChallengeAddr(), "issuer", s.cfg.Issuer, "names", s.cfg.Names)
-	return nil
-}
-
-func (s *Server) listen(ctx context.Context, addr, variable string, handler http.Handler) error {
-	var open net.ListenConfig
-	listener, err := open.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return fmt.Errorf("listening on %q (%s sets another address): %w", addr, variable, err)
-	}
-	s.listeners = append(s.listeners, listener)
-	s.servers = append(s.servers, &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	return s.runner.Listen(ctx, func() []any {
+		return []any{"challenges", s.ChallengeAddr(), "issuer", s.cfg.Issuer, "names", s.cfg.Names}
 	})
-	return nil
 }
 
 // Addr returns the host:port that serves /healthz and /metrics. It is valid after Listen.
-func (s *Server) Addr() string { return s.listeners[0].Addr().String() }
+func (s *Server) Addr() string { return s.runner.Ports[0].At() }
 
 // ChallengeAddr returns the host:port that answers ACME's challenges, or "" for other issuers. It is valid after Listen.
-func (s *Server) ChallengeAddr() string {
-	if len(s.listeners) < 2 {
-		return ""
-	}
-	return s.listeners[1].Addr().String()
-}
+func (s *Server) ChallengeAddr() string { return s.challenges.At() }
 
 // Serve keeps the certificate until ctx is done. It can be called only once.
-func (s *Server) Serve(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	failed := make(chan error, len(s.servers)+1)
-	var running sync.WaitGroup
-	for i, server := range s.servers {
-		running.Go(func() { failed <- server.Serve(s.listeners[i]) })
-	}
-	running.Go(func() { failed <- s.keeper.run(ctx) })
-	var err error
-	select {
-	case err = <-failed: // http.ErrServerClosed comes only after Shutdown
-	case <-ctx.Done():
-	}
-	stop()
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	for _, server := range s.servers {
-		if server.Shutdown(ending) != nil {
-			_ = server.Close()
-		}
-	}
-	running.Wait()
-	s.log.Info("stopped")
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
+func (s *Server) Serve(ctx context.Context) error { return s.runner.Serve(ctx) }

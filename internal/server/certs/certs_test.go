@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestInternal(t *testing.T) {
@@ -46,7 +47,7 @@ func TestInternal(t *testing.T) {
 	r.stop()
 	before := pairIn(t, dir)
 	r = start(t, cfg)
-	waitFor(t, "the second one", func() bool { code, _ := get(t, r.Addr(), "/healthz"); return code == 200 })
+	tiertest.WaitFor(t, "the second one", func() bool { code, _ := get(t, r.Addr(), "/healthz"); return code == 200 })
 	if s := r.status(t); s.Renewals != 0 || string(before.Certificate[0]) != string(pairIn(t, dir).Certificate[0]) {
 		t.Errorf("a restart took another pair into use: %+v", s)
 	}
@@ -114,7 +115,7 @@ func TestADamagedAuthority(t *testing.T) {
 	}
 	for name, bad := range map[string]string{"empty": "", "cut off": string(content[:len(content)/2]), "no certificate": string(content[len(content)*3/4:])} {
 		write(t, file, []byte(bad))
-		_, err := New(configFor(t, dir), &output{})
+		_, err := New(configFor(t, dir), &tiertest.Log{})
 		if err == nil || !strings.Contains(err.Error(), "restore the file") || !strings.Contains(err.Error(), file) {
 			t.Errorf("%s: got %v", name, err)
 		} else {
@@ -128,7 +129,7 @@ func TestTwoTiersOnOneFolder(t *testing.T) {
 	first := start(t, configFor(t, dir))
 	first.until(t, "a certificate", func(s certificate.Status) bool { return s.Issuer != "" })
 	second := start(t, configFor(t, dir, "CERTS_NAMES", "second.test"))
-	waitFor(t, "the second one to wait", func() bool { return strings.Contains(second.log.String(), "waiting for another certs tier") })
+	tiertest.WaitFor(t, "the second one to wait", func() bool { return strings.Contains(second.log.String(), "waiting for another certs tier") })
 	if s := first.status(t); slices.Contains(s.Names, "second.test") {
 		t.Errorf("both write: %+v", s)
 	}

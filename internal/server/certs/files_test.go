@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // filesIn are the user's files in a folder; put replaces both.
@@ -93,7 +94,7 @@ func TestTheIssuerChanges(t *testing.T) {
 	settings := []string{"CERTS_ISSUER", "files", "CERTS_CERT_FILE", files.cert, "CERTS_KEY_FILE", files.key, "CERTS_NAMES", "a.example"}
 	r := start(t, configFor(t, dir, settings...))
 	r.until(t, "the failure", func(s certificate.Status) bool { return s.Failures == 1 })
-	waitFor(t, "/healthz to tell the reason", func() bool {
+	tiertest.WaitFor(t, "/healthz to tell the reason", func() bool {
 		code, body := get(t, r.Addr(), "/healthz")
 		return code == 503 && strings.HasPrefix(body, "no certificate: reading the certificate: open ")
 	})

@@ -1,13 +1,10 @@
 package certs
 
 import (
-	"bytes"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestMain(m *testing.M) {
@@ -50,35 +48,17 @@ func configFor(t testing.TB, dir string, pairs ...string) Config {
 	return cfg
 }
 
-// output is a log that is read while it is written.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // running is a certs tier that runs until stop or the test's end.
 type running struct {
 	*Server
 	dir  string
-	log  *output
+	log  *tiertest.Log
 	stop func()
 }
 
 func start(t testing.TB, cfg Config) *running {
 	t.Helper()
-	log := &output{}
+	log := &tiertest.Log{}
 	s, err := New(cfg, log)
 	if err != nil {
 		t.Fatal(err)
@@ -86,12 +66,9 @@ func start(t testing.TB, cfg Config) *running {
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx) }()
+	end := tiertest.Serve(t, s.Serve)
 	stop := sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
+		if err := end(); err != nil {
 			t.Errorf("it ended with %v", err)
 		}
 		if t.Failed() {
@@ -123,35 +100,19 @@ func (r *running) status(t testing.TB) certificate.Status {
 func (r *running) until(t testing.TB, what string, is func(certificate.Status) bool) certificate.Status {
 	t.Helper()
 	var s certificate.Status
-	waitFor(t, what, func() bool { s = r.status(t); return is(s) })
+	tiertest.WaitFor(t, what, func() bool { s = r.status(t); return is(s) })
 	return s
-}
-
-func waitFor(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); !is(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("waiting for %s", what)
-		}
-	}
 }
 
 // get requests a path of an address, and returns status and body.
 func get(t testing.TB, addr, path string) (int, string) {
 	t.Helper()
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + addr + path)
+	a, err := tiertest.Ask(&client, http.MethodGet, "http://"+addr+path, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return a.Status, a.Body
 }
 
 // pairIn reads the pair in use as nginx does: it resolves the link first.
@@ -203,9 +164,9 @@ func write(t testing.TB, path string, content []byte) {
 }
 
 // newTestKeeper has a folder of its own and an issuer.
-func newTestKeeper(t testing.TB, dir string, from issuer) (*keeper, *output) {
+func newTestKeeper(t testing.TB, dir string, from issuer) (*keeper, *tiertest.Log) {
 	t.Helper()
-	log := &output{}
+	log := &tiertest.Log{}
 	f, err := openFolder(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -6,27 +6,21 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 // newMonitor serves GET /healthz and GET /metrics.
 func newMonitor(k *keeper, version string) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newStateCollector(k, version))
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readHeaderTimeout}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { healthz(w, k.Status(), time.Now()) })
-	return mux
+	registry := tier.NewRegistry(version)
+	registry.MustRegister(newStateCollector(k))
+	return tier.Management(registry, func(w http.ResponseWriter, _ *http.Request) { healthz(w, k.Status(), time.Now()) })
 }
 
 // healthz says whether nginx has a pair to answer with: also an expired one or a placeholder, since restarting this container would not
 // bring a better one. Which one it is stands in the text, in status.json and in /metrics.
 func healthz(w http.ResponseWriter, s certificate.Status, now time.Time) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
 	if s.Issuer == "" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		reason := s.LastError
@@ -49,18 +43,16 @@ func healthz(w http.ResponseWriter, s certificate.Status, now time.Time) {
 // stateCollector reads the keeper's state once for each scrape, so that its values belong together.
 type stateCollector struct {
 	keeper *keeper
-	build, info, notAfter, left, next,
+	info, notAfter, left, next,
 	renewals, failures, failing *prometheus.Desc
-	version string
 }
 
-func newStateCollector(k *keeper, version string) *stateCollector {
+func newStateCollector(k *keeper) *stateCollector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &stateCollector{
-		keeper: k, version: version,
-		build:    desc("stackctl_build_info", "Always 1; the label has the version of stackctl.", "version"),
+		keeper:   k,
 		info:     desc("stackctl_certificate_info", "Always 1; the labels say where the certificate in use is from.", "issuer", "configured"),
 		notAfter: desc("stackctl_certificate_not_after_timestamp_seconds", "When the certificate in use expires."),
 		left:     desc("stackctl_certificate_left_seconds", "How long the certificate in use is still valid; negative once it has expired."),
@@ -72,7 +64,7 @@ func newStateCollector(k *keeper, version string) *stateCollector {
 }
 
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.info, c.notAfter, c.left, c.next, c.renewals, c.failures, c.failing} {
+	for _, d := range []*prometheus.Desc{c.info, c.notAfter, c.left, c.next, c.renewals, c.failures, c.failing} {
 		to <- d
 	}
 }
@@ -82,7 +74,6 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
-	send(c.build, prometheus.GaugeValue, 1, c.version)
 	issuer := s.Issuer
 	if issuer == "" {
 		issuer = "none"

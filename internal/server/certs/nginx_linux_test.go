@@ -8,16 +8,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // startNginx serves TLS with the folder's pair as docs/tls.md says, and passes challenges on. It returns the addresses of both.
@@ -34,12 +33,8 @@ func startNginxQuiet(t *testing.T, dir string) (secure, plain string) {
 
 func startNginxLogging(t *testing.T, dir, challenges, level string) (secure, plain string) {
 	t.Helper()
-	program, env, err := findNginx()
-	if err != nil {
-		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
-	}
 	work := t.TempDir()
-	secure, plain = fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	secure, plain = tiertest.FreeAddr(t), tiertest.FreeAddr(t)
 	conf := fmt.Sprintf(`
 worker_processes 2;
 pid %[1]s/nginx.pid;
@@ -64,52 +59,12 @@ http {
 }`, work, secure, plain, dir, challenges, level)
 	file := filepath.Join(work, "nginx.conf")
 	write(t, file, []byte(conf))
-	var said bytes.Buffer
-	cmd := exec.Command(program, "-e", "stderr", "-c", file, "-g", "daemon off; user root;")
-	if os.Getuid() != 0 {
-		cmd.Args[len(cmd.Args)-1] = "daemon off;"
-	}
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // the master ends its workers
-		_ = cmd.Wait()
-		if text := said.String(); t.Failed() || strings.Contains(text, "[error]") || strings.Contains(text, "[emerg]") {
-			t.Errorf("nginx said:\n%.3000s", text)
+	tiertest.StartNginx(t, file, secure, func(n *tiertest.Nginx) {
+		if text := n.Said(); strings.Contains(text, "[error]") || strings.Contains(text, "[emerg]") {
+			t.Errorf("nginx reported errors")
 		}
-	})
-	waitFor(t, "nginx", func() bool {
-		conn, err := net.DialTimeout("tcp", secure, time.Second)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
 	})
 	return secure, plain
-}
-
-// findNginx takes that of STACKCTL_TEST_NGINX, or looks in PATH, and where scripts/host-programs unpacks Debian's packages.
-func findNginx() (program string, env []string, err error) {
-	if program = os.Getenv("STACKCTL_TEST_NGINX"); program != "" {
-		return program, os.Environ(), nil
-	}
-	if program, err = exec.LookPath("nginx"); err == nil {
-		return program, os.Environ(), nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", nil, err
-	}
-	root := filepath.Join(cache, "stackctl", "host")
-	program = filepath.Join(root, "usr", "sbin", "nginx")
-	if _, err = os.Stat(program); err != nil {
-		return "", nil, err
-	}
-	lib := filepath.Join(root, "usr", "lib")
-	triplets, _ := filepath.Glob(filepath.Join(lib, "*-linux-gnu*"))
-	return program, append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(append(triplets, lib), ":")), nil
 }
 
 // While pairs with different keys are switched as fast as the disk allows, every handshake with nginx succeeds, with a pair that was in
@@ -196,9 +151,7 @@ func TestNoHandshakeFailsWhilePairsAreSwitched(t *testing.T) {
 // From the first boot to the renewal with nginx in front: it answers with the placeholder, passes Pebble's challenges on, and uses what
 // comes without a reload.
 func TestACMEThroughNginx(t *testing.T) {
-	if _, _, err := findNginx(); err != nil {
-		t.Skipf("needs nginx, which scripts/host-programs gets: %v", err)
-	}
+	tiertest.NginxCommand(t) // or skip before a port is taken
 	t.Parallel()
 	challenges := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	dir := t.TempDir()

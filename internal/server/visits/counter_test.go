@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -126,7 +128,7 @@ func TestVisitsThatWaitShareABatch(t *testing.T) {
 	for range 100 {
 		go visit()
 	}
-	waitFor(t, "100 visits", func() bool { return c.queued() == 101 })
+	tiertest.WaitFor(t, "100 visits", func() bool { return c.queued() == 101 })
 	l.release <- struct{}{}
 	<-l.entered
 	l.release <- struct{}{}
@@ -234,7 +236,7 @@ func TestClientsThatLeave(t *testing.T) {
 	<-l.entered
 	waiting, leaveWaiting := context.WithCancel(t.Context())
 	second, third := visit(waiting), visit(t.Context())
-	waitFor(t, "both", func() bool { return c.queued() == 3 })
+	tiertest.WaitFor(t, "both", func() bool { return c.queued() == 3 })
 	leaveSent()
 	leaveWaiting()
 	for _, done := range []chan error{first, second} {
@@ -265,7 +267,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 			}
 		})
 	}
-	waitFor(t, "a full queue", func() bool { return c.queued() == maxWaiting })
+	tiertest.WaitFor(t, "a full queue", func() bool { return c.queued() == maxWaiting })
 	if _, err := c.next(t.Context()); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v", err)
 	}
@@ -294,7 +296,7 @@ func TestCloseEndsThoseWhoWait(t *testing.T) {
 		_, err := c.next(t.Context())
 		done <- err
 	}()
-	waitFor(t, "the visit", func() bool { return c.queued() == 1 })
+	tiertest.WaitFor(t, "the visit", func() bool { return c.queued() == 1 })
 	c.close()
 	if err := <-done; !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v", err)
@@ -346,21 +348,6 @@ func TestAnyFaults(t *testing.T) {
 			rt.Errorf("%d were counted, %d answered, %d failed", l.visits, len(numbers), errs)
 		}
 	})
-}
-
-// waitFor polls until cond holds.
-func waitFor(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited 10s for %s", what)
-		}
-	}
 }
 
 func BenchmarkNext(b *testing.B) {

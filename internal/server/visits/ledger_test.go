@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"stackctl.dev/stackctl/internal/fault"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 	"stackctl.dev/stackctl/internal/server/visits/visitstest"
 )
 
@@ -298,7 +299,7 @@ func TestDeadConnectionsAreNotReused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	close(release)
-	waitFor(t, "the dead connection in the pool", func() bool { return client.PoolStats().IdleConns == 1 })
+	tiertest.WaitFor(t, "the dead connection in the pool", func() bool { return client.PoolStats().IdleConns == 1 })
 	if n, err := client.Incr(t.Context(), Key).Result(); n != 1 || err != nil {
 		t.Errorf("got %d %v", n, err)
 	}

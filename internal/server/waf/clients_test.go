@@ -58,12 +58,12 @@ func TestOrdinaryClients(t *testing.T) {
 	s := startSite(t, http.HandlerFunc(hello))
 	for name, c := range clients {
 		for _, host := range []string{"localhost:5002", "127.0.0.1:5002", "[::1]:5002", "example.org"} {
-			if a := s.request(c.method, c.path, "", append(append([]string{"Host", host}, c.header...), asNginx...)...); a.status != http.StatusOK {
-				t.Errorf("%s got %d from %s: %s", name, a.status, host, a.body)
+			if a := s.request(c.method, c.path, "", append(append([]string{"Host", host}, c.header...), asNginx...)...); a.Status != http.StatusOK {
+				t.Errorf("%s got %d from %s: %s", name, a.Status, host, a.Body)
 			}
 		}
 	}
-	for _, line := range s.log.lines(t, "attack") {
+	for _, line := range s.log.Lines(t, "attack") {
 		t.Errorf("a rule matched: %v", line)
 	}
 }

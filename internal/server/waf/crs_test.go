@@ -25,6 +25,8 @@ import (
 	"github.com/corazawaf/coraza-coreruleset/v4/tests"
 	"github.com/corazawaf/coraza/v3/types"
 	"go.yaml.in/yaml/v4"
+
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 // crsFile is a file of the rule set's own regression tests, in the format of github.com/coreruleset/go-ftw.
@@ -91,7 +93,7 @@ func startCRS(t *testing.T) *crsRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rig.site = &site{t: t, log: &logBuf{flush: func() {}}, client: &http.Client{}}
+	rig.site = &site{t: t, log: &tiertest.Log{Flush: func() {}}, client: &http.Client{}}
 	rig.site.server = newServer(cfg, rules, slog.New(rig))
 	rig.site.serve()
 	return rig

@@ -1,13 +1,12 @@
 package waf
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"stackctl.dev/stackctl/internal/server/tier"
 )
 
 // metrics are the tier's metrics for Prometheus; docs/waf.md lists them.
@@ -19,7 +18,7 @@ type metrics struct {
 }
 
 func newMetrics(version string, inFlight func() float64) *metrics {
-	m := &metrics{registry: prometheus.NewRegistry()}
+	m := &metrics{registry: tier.NewRegistry(version)}
 	buckets := []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 	m.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "stackctl_waf_request_duration_seconds", Help: "Time from a request's header to the end of its response.", Buckets: buckets,
@@ -30,12 +29,7 @@ func newMetrics(version string, inFlight func() float64) *metrics {
 	m.matched = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "stackctl_waf_rules_matched_total", Help: "Rules that matched, by the kind of attack that they look for.",
 	}, []string{"attack"})
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "stackctl_build_info", Help: "Always 1; the label has the version of stackctl.", ConstLabels: prometheus.Labels{"version": version},
-	})
-	build.Set(1)
-	m.registry.MustRegister(m.duration, m.inspection, m.matched, build, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	m.registry.MustRegister(m.duration, m.inspection, m.matched,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "stackctl_waf_requests_in_flight", Help: "Requests that are being answered.",
 		}, inFlight))
@@ -47,20 +41,5 @@ func (m *metrics) observe(verdict string, took, inspecting time.Duration, matche
 	m.inspection.Observe(inspecting.Seconds())
 	for _, match := range matches {
 		m.matched.WithLabelValues(attackOf(match)).Inc()
-	}
-}
-
-// newManagement serves GET /metrics and /healthz, on a port of their own: every path of the other one is the upstream's.
-func newManagement(m *metrics) *http.Server {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readTimeout}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write([]byte("ok")) // an error means that the client is gone
-	})
-	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout + writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 }

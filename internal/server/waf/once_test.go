@@ -110,12 +110,12 @@ func TestSentAtMostOnce(t *testing.T) {
 				if tt.key != "" {
 					header = append(header, tt.key, "k")
 				}
-				switch a := s.request(tt.method, "/count", tt.body, header...); a.status {
+				switch a := s.request(tt.method, "/count", tt.body, header...); a.Status {
 				case http.StatusOK:
 				case http.StatusBadGateway:
 					lost++
 				default:
-					t.Fatalf("request %d got %d: %s", i, a.status, a.body)
+					t.Fatalf("request %d got %d: %s", i, a.Status, a.Body)
 				}
 			}
 			if seen := backend.seen.Load(); seen != sent {
@@ -173,8 +173,8 @@ func TestUnsentIsSentAgain(t *testing.T) {
 		if i%2 == 1 {
 			method, body = http.MethodGet, ""
 		}
-		if a := s.request(method, "/", body, header...); a.status != http.StatusOK || a.body != body {
-			t.Fatalf("request %d got %d %q", i, a.status, a.body)
+		if a := s.request(method, "/", body, header...); a.Status != http.StatusOK || a.Body != body {
+			t.Fatalf("request %d got %d %q", i, a.Status, a.Body)
 		}
 	}
 	if seen.Load() != 10 || dials.Load() != 10 {
@@ -190,13 +190,13 @@ func TestExactThroughTheTier(t *testing.T) {
 	defer cancel()
 	history := visitstest.Run(ctx, 8, visitstest.CounterFunc(func(ctx context.Context) (int64, error) {
 		a, err := s.do(http.MethodGet, "/count", "", "User-Agent", "curl/8.5.0", "Accept", "*/*")
-		if err == nil && a.status != http.StatusOK {
-			err = fmt.Errorf("status %d", a.status)
+		if err == nil && a.Status != http.StatusOK {
+			err = fmt.Errorf("status %d", a.Status)
 		}
 		if err != nil {
 			return 0, err
 		}
-		return strconv.ParseInt(a.body, 10, 64)
+		return strconv.ParseInt(a.Body, 10, 64)
 	}))
 	if err := history.Check(backend.seen.Load(), 0); err != nil {
 		t.Error(err)

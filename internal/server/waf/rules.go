@@ -6,7 +6,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/corazawaf/coraza-coreruleset/v4"
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental"

@@ -5,12 +5,9 @@ package waf
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,26 +15,19 @@ import (
 )
 
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second
-	writeTimeout      = 10 * time.Second // for one write: a stream of events has no end
-	// idleTimeout is longer than the 60 s after which nginx closes an idle connection to its upstream, as in the web tier.
-	idleTimeout    = 75 * time.Second
-	maxHeaderBytes = 48 << 10 // above nginx's large_client_header_buffers, so that nginx answers first
+	writeTimeout   = 10 * time.Second // for one write: a stream of events has no end
+	maxHeaderBytes = 48 << 10         // above nginx's large_client_header_buffers, so that nginx answers first
 )
 
 // Server is the WAF's tier. New, Listen and Serve are called in this order; Run calls all three.
 type Server struct {
 	cfg      Config
 	log      *slog.Logger
-	flushLog func()
 	upstream *upstream
 	inFlight atomic.Int64
 
-	http       *http.Server
-	listener   net.Listener
-	manage     *http.Server // /metrics and /healthz
-	manageable net.Listener
+	runner tier.Runner
+	http   *http.Server
 }
 
 // Run loads the rules, listens, serves until ctx is done, drains and returns. It writes the log to log as JSON lines. It returns nil
@@ -63,89 +53,43 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 	}
 	buffer := tier.NewLogBuffer(log)
 	s := newServer(cfg, rules, tier.NewLogger(buffer, cfg.LogLevel))
-	s.flushLog = buffer.Flush
+	s.runner.Flush = buffer.Flush
 	s.log.Info("rules loaded", "rules", rules.count(), "mode", cfg.Mode, "paranoia", cfg.Paranoia, tier.Milliseconds("duration_ms", time.Since(begin)))
 	return s, nil
 }
 
 func newServer(cfg Config, rules *rules, log *slog.Logger) *Server {
-	s := &Server{cfg: cfg, log: log, flushLog: func() {}, upstream: newUpstream(cfg)}
+	s := &Server{cfg: cfg, log: log, upstream: newUpstream(cfg)}
 	m := newMetrics(cfg.Version, func() float64 { return float64(s.inFlight.Load()) })
-	errors := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
-	s.http = &http.Server{
-		Handler:                      newGate(cfg, rules, s.upstream, m, log, &s.inFlight),
-		DisableGeneralOptionsHandler: true,
-		ReadHeaderTimeout:            readHeaderTimeout,
-		ReadTimeout:                  readTimeout,
-		IdleTimeout:                  idleTimeout,
-		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     errors,
-	}
-	s.manage = newManagement(m)
+	s.http = tier.NewServer(newGate(cfg, rules, s.upstream, m, log, &s.inFlight), log)
+	s.http.DisableGeneralOptionsHandler = true
+	s.http.WriteTimeout = 0 // the recorder sets one for each write
+	s.http.MaxHeaderBytes = maxHeaderBytes
+	s.runner = tier.Runner{Log: log, Timeout: cfg.ShutdownTimeout, InFlight: s.inFlight.Load, Ports: []*tier.Port{
+		{Addr: cfg.ListenAddr, Hint: "LISTEN_ADDR sets another address", Server: s.http},
+		// A port of its own: every path of the other one is the upstream's.
+		{
+			Addr: cfg.MetricsAddr, For: "/metrics and /healthz", Hint: "METRICS_ADDR sets another address",
+			Server: tier.NewServer(tier.Management(m.registry, tier.Healthy), log),
+		},
+	}}
 	return s
 }
 
 // Listen opens the listening sockets. It is separate from Serve so that a bind error is returned before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
-	var open net.ListenConfig
-	ln, err := open.Listen(ctx, "tcp", s.cfg.ListenAddr)
-	if err != nil {
-		return fmt.Errorf("listening on %q (LISTEN_ADDR sets another address): %w", s.cfg.ListenAddr, err)
-	}
-	s.manageable, err = open.Listen(ctx, "tcp", s.cfg.MetricsAddr)
-	if err != nil {
-		ln.Close()
-		return fmt.Errorf("listening on %q for /metrics and /healthz (METRICS_ADDR sets another address): %w", s.cfg.MetricsAddr, err)
-	}
-	s.listener = ln
-	s.log.Info("listening", "addr", ln.Addr().String(), "metrics", s.MetricsAddr(), "upstream", s.cfg.Upstream)
-	s.flushLog()
-	return nil
+	return s.runner.Listen(ctx, func() []any { return []any{"metrics", s.MetricsAddr(), "upstream", s.cfg.Upstream} })
 }
 
 // Addr returns the host:port that the server listens on. It is valid after Listen.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string { return s.runner.Ports[0].At() }
 
 // MetricsAddr returns the host:port that serves /metrics and /healthz. It is valid after Listen.
-func (s *Server) MetricsAddr() string { return s.manageable.Addr().String() }
+func (s *Server) MetricsAddr() string { return s.runner.Ports[1].At() }
 
 // Serve answers requests until ctx is done, then drains for at most SHUTDOWN_TIMEOUT. It returns an error if requests had to be cut
 // off. It closes the listeners, so it can be called only once.
 func (s *Server) Serve(ctx context.Context) error {
-	defer s.flushLog()
-	failed := make(chan error, 2)
-	var serving sync.WaitGroup
-	serving.Go(func() { failed <- s.http.Serve(s.listener) })
-	serving.Go(func() { failed <- s.manage.Serve(s.manageable) })
-	var err error
-	select {
-	case err = <-failed: // before any Shutdown this is never http.ErrServerClosed
-		err = fmt.Errorf("serving on %q: %w", s.Addr(), err)
-		_ = s.http.Close()
-	case <-ctx.Done():
-		err = s.drain(ctx)
-	}
-	_ = s.manage.Close()
-	serving.Wait()
-	s.upstream.close()
-	s.log.Info("stopped")
-	return err
-}
-
-// drain waits for requests in flight, and closes the remaining connections.
-func (s *Server) drain(ctx context.Context) error {
-	s.log.Info("draining", "in_flight", s.inFlight.Load(), "timeout", s.cfg.ShutdownTimeout.String())
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.ShutdownTimeout)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if err == nil {
-		return nil
-	}
-	// As in the web tier, the number of running requests says whether an answer was lost, not Shutdown's error.
-	cut := s.inFlight.Load()
-	_ = s.http.Close()
-	if cut == 0 {
-		return nil
-	}
-	return fmt.Errorf("draining %d requests within %s: %w", cut, s.cfg.ShutdownTimeout, err)
+	defer s.upstream.close()
+	return s.runner.Serve(ctx)
 }

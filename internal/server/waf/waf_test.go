@@ -19,6 +19,7 @@ import (
 	"github.com/corazawaf/coraza/v3"
 
 	"stackctl.dev/stackctl/internal/server/tier"
+	"stackctl.dev/stackctl/internal/server/tier/tiertest"
 )
 
 var plain = []string{"User-Agent", "curl/8.5.0", "Accept", "*/*"}
@@ -35,25 +36,25 @@ func TestBlocksAttacks(t *testing.T) {
 		"dot file":       "/.git/config",
 		"remote include": "/?page=http://192.0.2.1/shell.txt?",
 	} {
-		if a := s.get(path, plain...); a.status != http.StatusForbidden || !strings.Contains(a.body, "was blocked") {
-			t.Errorf("%s: got %d %q", name, a.status, a.body)
+		if a := s.get(path, plain...); a.Status != http.StatusForbidden || !strings.Contains(a.Body, "was blocked") {
+			t.Errorf("%s: got %d %q", name, a.Status, a.Body)
 		}
 	}
-	if a := s.request(http.MethodPost, "/", "q=<script>alert(1)</script>", append(plain, "Content-Type", "application/x-www-form-urlencoded")...); a.status != http.StatusForbidden {
-		t.Errorf("script in a body: got %d", a.status)
+	if a := s.request(http.MethodPost, "/", "q=<script>alert(1)</script>", append(plain, "Content-Type", "application/x-www-form-urlencoded")...); a.Status != http.StatusForbidden {
+		t.Errorf("script in a body: got %d", a.Status)
 	}
-	if a := s.get("/", "User-Agent", "sqlmap/1.7", "Accept", "*/*"); a.status != http.StatusForbidden {
-		t.Errorf("scanner: got %d", a.status)
+	if a := s.get("/", "User-Agent", "sqlmap/1.7", "Accept", "*/*"); a.Status != http.StatusForbidden {
+		t.Errorf("scanner: got %d", a.Status)
 	}
 }
 
 func TestDetectPassesOn(t *testing.T) {
 	s := startSite(t, http.HandlerFunc(hello), "WAF_MODE", "detect")
-	if a := s.get("/?q=%3Cscript%3Ealert(1)%3C/script%3E", plain...); a.status != http.StatusOK || a.body != "Hello!" {
-		t.Errorf("got %d %q", a.status, a.body)
+	if a := s.get("/?q=%3Cscript%3Ealert(1)%3C/script%3E", plain...); a.Status != http.StatusOK || a.Body != "Hello!" {
+		t.Errorf("got %d %q", a.Status, a.Body)
 	}
-	waitFor(t, "the line", func() bool { return len(s.log.lines(t, "attack")) == 1 })
-	if line := s.log.lines(t, "attack")[0]; line["verdict"] != verdictDetected || line["score"].(float64) < 5 {
+	tiertest.WaitFor(t, "the line", func() bool { return len(s.log.Lines(t, "attack")) == 1 })
+	if line := s.log.Lines(t, "attack")[0]; line["verdict"] != verdictDetected || line["score"].(float64) < 5 {
 		t.Errorf("got %v", line)
 	}
 }
@@ -63,11 +64,11 @@ func TestBlockedIsSeen(t *testing.T) {
 	s := startSite(t, http.HandlerFunc(hello))
 	header := append(slices.Clone(plain), "X-Request-Id", "seen-1", "X-Real-Ip", "2001:db8::7")
 	a := s.get("/page?q=%3Cscript%3Ealert(1)%3C/script%3E%1b%5b31m%e2%80%ae"+strings.Repeat("a", 300), header...)
-	if a.status != http.StatusForbidden || a.header.Get("X-Request-Id") != "seen-1" || !strings.Contains(a.body, "seen-1") {
-		t.Errorf("got %d %v %q", a.status, a.header, a.body)
+	if a.Status != http.StatusForbidden || a.Header.Get("X-Request-Id") != "seen-1" || !strings.Contains(a.Body, "seen-1") {
+		t.Errorf("got %d %v %q", a.Status, a.Header, a.Body)
 	}
-	waitFor(t, "the lines", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	line := s.log.lines(t, "attack")[0]
+	tiertest.WaitFor(t, "the lines", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	line := s.log.Lines(t, "attack")[0]
 	matched, _ := line["matched"].(string)
 	if line["verdict"] != "blocked" || line["request_id"] != "seen-1" || line["client"] != "2001:db8::7" || line["level"] != "WARN" ||
 		line["rule"].(float64) < 920000 || line["rule_msg"] == "" || line["score"].(float64) < 5 || line["duration_ms"].(float64) <= 0 {
@@ -76,7 +77,7 @@ func TestBlockedIsSeen(t *testing.T) {
 	if !strings.HasPrefix(matched, "ARGS:q: ") && !strings.Contains(matched, "script") || len(matched) > maxMatched+3 || strings.ContainsAny(matched, "\x1b\u202e") {
 		t.Errorf("it matched %q", matched)
 	}
-	if access := s.log.lines(t, "request")[0]; access["status"].(float64) != 403 || access["verdict"] != "blocked" || access["path"] != "/page" ||
+	if access := s.log.Lines(t, "request")[0]; access["status"].(float64) != 403 || access["verdict"] != "blocked" || access["path"] != "/page" ||
 		access["request_id"] != "seen-1" || access["waf_ms"].(float64) <= 0 {
 		t.Errorf("the access line is %v", access)
 	}
@@ -94,9 +95,9 @@ func TestBlockedIsSeen(t *testing.T) {
 func TestSecretsStayOut(t *testing.T) {
 	s := startSite(t, http.HandlerFunc(hello))
 	_ = s.get("/?password=%3Cscript%3Ehunter2%3C/script%3E", append(plain, "Cookie", "session=<script>hunter2</script>")...)
-	waitFor(t, "the line", func() bool { return len(s.log.lines(t, "request")) == 1 })
-	if len(s.log.lines(t, "attack")) != 1 || strings.Contains(s.log.buf.String(), "hunter2") {
-		t.Errorf("the log is %s", s.log.buf.String())
+	tiertest.WaitFor(t, "the line", func() bool { return len(s.log.Lines(t, "request")) == 1 })
+	if len(s.log.Lines(t, "attack")) != 1 || strings.Contains(s.log.String(), "hunter2") {
+		t.Errorf("the log is %s", s.log.String())
 	}
 }
 
@@ -111,23 +112,23 @@ func TestWebsOwnAnswers(t *testing.T) {
 	})
 	s := startSite(t, web)
 	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost, http.MethodHead, http.MethodOptions} {
-		if a := s.request(method, "/count", "", plain...); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET" {
-			t.Errorf("%s got %d", method, a.status)
+		if a := s.request(method, "/count", "", plain...); a.Status != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "GET" {
+			t.Errorf("%s got %d", method, a.Status)
 		}
 	}
 	_, port, _ := net.SplitHostPort(s.server.Addr())
 	for _, host := range []string{"127.0.0.1:" + port, "127.0.0.1", "[::1]:5002", "localhost:5002", "example.org"} {
 		a := s.get("/count", append(plain, "Host", host, "X-Request-Id", "host-"+strings.Trim(host, "[]:."))...)
-		if a.status != http.StatusOK {
-			t.Errorf("Host %s got %d", host, a.status)
+		if a.Status != http.StatusOK {
+			t.Errorf("Host %s got %d", host, a.Status)
 		}
 	}
-	if lines := s.log.lines(t, "attack"); len(lines) != 0 {
+	if lines := s.log.Lines(t, "attack"); len(lines) != 0 {
 		t.Errorf("rules matched: %v", lines)
 	}
 	_ = s.get("/count", append(plain, "Host", "192.0.2.7")...)
-	waitFor(t, "the line on a numeric host", func() bool { return len(s.log.lines(t, "attack")) == 1 })
-	if line := s.log.lines(t, "attack")[0]; line["rule"].(float64) != 920350 || line["verdict"] != verdictDetected {
+	tiertest.WaitFor(t, "the line on a numeric host", func() bool { return len(s.log.Lines(t, "attack")) == 1 })
+	if line := s.log.Lines(t, "attack")[0]; line["rule"].(float64) != 920350 || line["verdict"] != verdictDetected {
 		t.Errorf("got %v", line)
 	}
 }
@@ -155,8 +156,8 @@ func TestPassesUnchanged(t *testing.T) {
 	if r.Host != "example.org:8443" || r.RequestURI != "/a%2Fb?x=1;y=2&z" || r.ContentLength != 0 {
 		t.Errorf("host %q, uri %q, length %d", r.Host, r.RequestURI, r.ContentLength)
 	}
-	if a.status != http.StatusTeapot || len(a.header.Values("Set-Cookie")) != 2 || strings.Join(a.header.Values("X-Request-Id"), "|") != "keep.me" {
-		t.Errorf("the response is %d %v", a.status, a.header)
+	if a.Status != http.StatusTeapot || len(a.Header.Values("Set-Cookie")) != 2 || strings.Join(a.Header.Values("X-Request-Id"), "|") != "keep.me" {
+		t.Errorf("the response is %d %v", a.Status, a.Header)
 	}
 	s.get("/", plain...)
 	if r := <-got; len(r.Header.Get("X-Request-Id")) != 32 {
@@ -210,15 +211,15 @@ func TestBodies(t *testing.T) {
 		if n > 1000 {
 			want = "a=" + strings.Repeat("1", maxBody-2)
 		}
-		if a := s.request(http.MethodPost, "/", want, typed...); a.status != http.StatusOK {
-			t.Fatalf("%d bytes got %d: %s", len(want), a.status, a.body)
+		if a := s.request(http.MethodPost, "/", want, typed...); a.Status != http.StatusOK {
+			t.Fatalf("%d bytes got %d: %s", len(want), a.Status, a.Body)
 		} else if text := <-got; text != want {
 			t.Errorf("%d bytes arrived as %d", len(want), len(text))
 		}
 	}
 	long := strings.Repeat("a", maxBody+1)
-	if a := s.request(http.MethodPost, "/", long, typed...); a.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a long body got %d", a.status)
+	if a := s.request(http.MethodPost, "/", long, typed...); a.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a long body got %d", a.Status)
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.server.Addr()+"/", io.MultiReader(strings.NewReader(long))) // chunked
 	resp, err := s.client.Do(req)
@@ -229,8 +230,8 @@ func TestBodies(t *testing.T) {
 	if resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("a long body in chunks got %d", resp.StatusCode)
 	}
-	if a := s.request(http.MethodPost, "/", `{"a":`, append(plain, "Content-Type", "application/json")...); a.status != http.StatusBadRequest {
-		t.Errorf("broken JSON got %d", a.status)
+	if a := s.request(http.MethodPost, "/", `{"a":`, append(plain, "Content-Type", "application/json")...); a.Status != http.StatusBadRequest {
+		t.Errorf("broken JSON got %d", a.Status)
 	}
 }
 
@@ -241,10 +242,10 @@ type panics struct{ coraza.WAF }
 func TestAnErrorOfItsOwnIs503(t *testing.T) {
 	s := startSite(t, http.HandlerFunc(hello))
 	s.server.http.Handler.(*gate).rules = &rules{panics{}}
-	if a := s.get("/", plain...); a.status != http.StatusServiceUnavailable || a.body != "Service Unavailable\n" || a.header.Get("X-Request-Id") == "" {
-		t.Errorf("got %d %q", a.status, a.body)
+	if a := s.get("/", plain...); a.Status != http.StatusServiceUnavailable || a.Body != "Service Unavailable\n" || a.Header.Get("X-Request-Id") == "" {
+		t.Errorf("got %d %q", a.Status, a.Body)
 	}
-	if lines := s.log.lines(t, "cannot inspect"); len(lines) != 1 || !strings.Contains(lines[0]["error"].(string), "the rules panicked") {
+	if lines := s.log.Lines(t, "cannot inspect"); len(lines) != 1 || !strings.Contains(lines[0]["error"].(string), "the rules panicked") {
 		t.Errorf("the log says %v", lines)
 	}
 }
@@ -256,12 +257,12 @@ func TestUpstreamAway(t *testing.T) {
 	}
 	ln.Close()
 	s := startBefore(t, ln.Addr().String())
-	if a := s.get("/", plain...); a.status != http.StatusBadGateway || a.body != "Bad Gateway\n" {
-		t.Errorf("got %d %q", a.status, a.body)
+	if a := s.get("/", plain...); a.Status != http.StatusBadGateway || a.Body != "Bad Gateway\n" {
+		t.Errorf("got %d %q", a.Status, a.Body)
 	}
 	late := startSite(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), "UPSTREAM_TIMEOUT", "100ms")
-	if a := late.get("/", plain...); a.status != http.StatusGatewayTimeout {
-		t.Errorf("a late one got %d", a.status)
+	if a := late.get("/", plain...); a.Status != http.StatusGatewayTimeout {
+		t.Errorf("a late one got %d", a.Status)
 	}
 }
 
@@ -308,11 +309,11 @@ func TestResponses(t *testing.T) {
 		w.Header().Set("X-Leak", "1")
 		_, _ = io.WriteString(w, "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version for the right syntax")
 	})
-	if a := startSite(t, leak).get("/", plain...); a.status != http.StatusForbidden || a.header.Get("X-Leak") != "" {
-		t.Errorf("a leak got %d %v", a.status, a.header)
+	if a := startSite(t, leak).get("/", plain...); a.Status != http.StatusForbidden || a.Header.Get("X-Leak") != "" {
+		t.Errorf("a leak got %d %v", a.Status, a.Header)
 	}
-	if a := startSite(t, leak, "WAF_RESPONSES", "pass").get("/", plain...); a.status != http.StatusOK || !strings.Contains(a.body, "SQL syntax") {
-		t.Errorf("passed, it got %d", a.status)
+	if a := startSite(t, leak, "WAF_RESPONSES", "pass").get("/", plain...); a.Status != http.StatusOK || !strings.Contains(a.Body, "SQL syntax") {
+		t.Errorf("passed, it got %d", a.Status)
 	}
 }
 
@@ -329,8 +330,8 @@ func TestExclusions(t *testing.T) {
 		"SecRuleRemoveById 930130\n")
 	s := startSite(t, http.HandlerFunc(hello), "WAF_EXCLUSIONS", file)
 	for path, want := range map[string]int{attack: 403, "/edit" + attack[1:]: 200, "/.git/config": 200} {
-		if a := s.get(path, plain...); a.status != want {
-			t.Errorf("%s got %d, want %d", path, a.status, want)
+		if a := s.get(path, plain...); a.Status != want {
+			t.Errorf("%s got %d, want %d", path, a.Status, want)
 		}
 	}
 	write("SecRule nonsense\n")
@@ -357,7 +358,7 @@ func TestDrain(t *testing.T) {
 	addr := s.server.Addr()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if a, err := s.do(http.MethodGet, "/", "", plain...); err != nil || a.status != http.StatusOK {
+		if a, err := s.do(http.MethodGet, "/", "", plain...); err != nil || a.Status != http.StatusOK {
 			t.Errorf("the request in flight got %v, %v", a, err)
 		}
 	})
@@ -367,7 +368,7 @@ func TestDrain(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	waitFor(t, "the listener to close", func() bool {
+	tiertest.WaitFor(t, "the listener to close", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {
 			conn.Close()
@@ -398,8 +399,8 @@ func TestHealthz(t *testing.T) {
 	if err := tier.Check(t.Context(), s.server.MetricsAddr(), "/healthz"); err != nil {
 		t.Error(err)
 	}
-	if a := s.get("/healthz", plain...); a.body != "Hello!" {
-		t.Errorf("the upstream's own /healthz got %q", a.body)
+	if a := s.get("/healthz", plain...); a.Body != "Hello!" {
+		t.Errorf("the upstream's own /healthz got %q", a.Body)
 	}
 	if err := s.stop(); err != nil {
 		t.Error(err)
@@ -420,17 +421,17 @@ func TestBusy(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	<-g.slots
-	if a := s.get("/", plain...); a.status != http.StatusOK {
-		t.Errorf("got %d", a.status)
+	if a := s.get("/", plain...); a.Status != http.StatusOK {
+		t.Errorf("got %d", a.Status)
 	}
 }
 
 func TestConfigFromEnv(t *testing.T) {
-	cfg, err := ConfigFromEnv(envOf())
+	cfg, err := ConfigFromEnv(tiertest.Env())
 	if err != nil || cfg.ListenAddr != ":5003" || cfg.MetricsAddr != ":9102" || cfg.Upstream != "nginx:5004" || cfg.Mode != ModeBlock || cfg.Paranoia != 1 || !cfg.Responses {
 		t.Errorf("the defaults are %+v, %v", cfg, err)
 	}
-	_, err = ConfigFromEnv(envOf("WAF_MODE", "off", "WAF_PARANOIA", "5", "WAF_UPSTREAM", "http://web:1", "WAF_RESPONSES", "1",
+	_, err = ConfigFromEnv(tiertest.Env("WAF_MODE", "off", "WAF_PARANOIA", "5", "WAF_UPSTREAM", "http://web:1", "WAF_RESPONSES", "1",
 		"WAF_CONCURRENCY", "0", "UPSTREAM_TIMEOUT", "1h", "SHUTDOWN_TIMEOUT", "x", "LISTEN_ADDR", "1", "METRICS_ADDR", "off", "LOG_LEVEL", "x"))
 	if err == nil || strings.Count(err.Error(), "\n") != 9 {
 		t.Errorf("got %v", err)
