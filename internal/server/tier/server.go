@@ -133,9 +133,11 @@ func (r *Runner) Serve(ctx context.Context) error {
 
 // drain waits for requests in flight, and closes the remaining connections.
 func (r *Runner) drain(ctx context.Context) error {
+	var inFlight int64
 	if r.InFlight != nil {
-		r.Log.Info("draining", "in_flight", r.InFlight(), "timeout", r.Timeout.String())
+		inFlight = r.InFlight()
 	}
+	r.Log.Info("draining", "in_flight", inFlight, "timeout", r.Timeout.String())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Timeout)
 	defer cancel()
 	err := r.Ports[0].Server.Shutdown(ctx)
