@@ -78,7 +78,7 @@ func quoted(text string) string {
 func commandArgs(text string) map[string][]string {
 	return map[string][]string{
 		"exec": {text, text}, "run": {text, text}, "port": {text, "80"}, "get": {text}, "del": {text}, "keys": {text}, "scale": {"web=2", "--wait-timeout", "1s"},
-		"features": {}, "rotate": {}, "cert": {}, "cert root": {}, "cert trust": {}, "maintenance": {}, "maintenance on": {"--message", "x"}, "maintenance off": {}, "top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"},
+		"features": {}, "rotate": {}, "cert": {}, "cert root": {}, "cert trust": {}, "maintenance": {}, "maintenance on": {"--message", "x"}, "maintenance off": {}, "top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"}, "visits": {},
 		"redis": {"GET", text}, "down": {"-y"}, "rollback": {text}, "rollout": {"--wait-timeout", "1s", text}, "logs": {}, "dash": {"--once"}, "lookup": {text},
 		"up": {"-d", "--wait-timeout", "1s"}, "create": {}, "plan": {}, "ps": {"-a"}, "ls": {"-a"}, "images": {}, "history": {}, "config": {}, "doctor": {}, "version": {},
 		"start": {}, "stop": {}, "restart": {}, "kill": {}, "pause": {}, "unpause": {}, "rm": {"-f"}, "pull": {}, "build": {}, "tunnel": {text},
@@ -88,7 +88,7 @@ func commandArgs(text string) map[string][]string {
 
 // commandSkips say why a command is not run.
 var commandSkips = map[string]string{
-	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "certs": "the certs tier: as serve", "waf": "the firewall's tier: as serve", "demo": "runs until Ctrl-C, with an engine of its own",
+	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "certs": "the certs tier: as serve", "waf": "the firewall's tier: as serve", "archive": "the archive tier: as serve", "demo": "runs until Ctrl-C, with an engine of its own",
 	"completion": "prints a script of cobra's", "help": "prints our own text", "man": "prints our own text",
 }
 

@@ -192,7 +192,7 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	w, _ := guarded(t)
 	secrets, err := w.vault().Read(t.Context(), w.engine)
 	w.check(err)
-	if len(secrets) != 4 {
+	if len(secrets) != 5 {
 		t.Errorf("the vault has %d secrets", len(secrets))
 	}
 	history, err := w.History(t.Context())

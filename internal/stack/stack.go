@@ -97,7 +97,9 @@ type ServiceExtension struct {
 
 // HostImage describes an image made from the host's own programs.
 type HostImage struct {
-	Programs    []string        `mapstructure:"programs" yaml:"programs,omitempty" json:"programs,omitempty"`
+	Programs []string `mapstructure:"programs" yaml:"programs,omitempty" json:"programs,omitempty"`
+	// Files are patterns of absolute paths of files and folders that the programs need besides their libraries.
+	Files       []string        `mapstructure:"files" yaml:"files,omitempty" json:"files,omitempty"`
 	Directories []HostDirectory `mapstructure:"directories" yaml:"directories,omitempty" json:"directories,omitempty"`
 }
 

@@ -21,7 +21,7 @@ type app struct{ *cli.App }
 // Commands are those of this package.
 func Commands(shared *cli.App) []*cobra.Command {
 	a := &app{shared}
-	return []*cobra.Command{newRedisCmd(a), newGetCmd(a), newDelCmd(a), newKeysCmd(a), newResetCmd(a)}
+	return []*cobra.Command{newRedisCmd(a), newGetCmd(a), newDelCmd(a), newKeysCmd(a), newResetCmd(a), newVisitsCmd(a)}
 }
 
 // storeLimit bounds a whole command on the store; connecting through a one-off container takes half a second.

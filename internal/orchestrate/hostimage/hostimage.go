@@ -18,6 +18,9 @@ import (
 type Spec struct {
 	// Programs are looked up by name in the roots, on PATH and in the sbin directories; their shared libraries are added.
 	Programs []string
+	// Files are patterns of absolute paths, such as /usr/share/postgresql/*: files, and folders with all that is in them. The first root
+	// that has one counts. A pattern that begins with "!" leaves out what it matches.
+	Files []string
 	// Dirs are created, in addition to the parents of the files and /tmp.
 	Dirs []Dir
 	// Users are written to /etc/passwd and /etc/group, after root.
@@ -103,6 +106,9 @@ func (f *finder) find(spec Spec) (*Rootfs, error) {
 			r.add(entry{name: p.name, kind: kindSymlink, mode: 0o777, link: p.file.target})
 		}
 		r.found[name] = p
+	}
+	if err := f.addFiles(r, spec); err != nil {
+		return nil, err
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package hostimage
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"io/fs"
@@ -47,6 +48,26 @@ func newFinder(roots []string, host, pathEnv string) *finder {
 		}
 	}
 	return f
+}
+
+// packagedDirs have programs of packages that keep several versions side by side; the newest one counts.
+var packagedDirs = []string{"/usr/lib/postgresql/*/bin"}
+
+// packaged lists those of a root, the newest version first.
+func packaged(root string) (dirs []string) {
+	for _, pattern := range packagedDirs {
+		found, _ := filepath.Glob(filepath.Join(root, pattern)) // the pattern is well formed
+		slices.SortFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(b, a)) })
+		for _, dir := range found {
+			dirs = append(dirs, inRoot(root, dir))
+		}
+	}
+	return dirs
+}
+
+// inRoot returns the path that a file has in a root.
+func inRoot(root, source string) string {
+	return "/" + strings.TrimLeft(strings.TrimPrefix(source, strings.TrimRight(root, "/")), "/")
 }
 
 // program finds a program by name, or a busybox that includes it. Each root is searched for both before the next one:
@@ -95,8 +116,9 @@ func (f *finder) candidates(index int, name string) []program {
 	if index == len(f.roots)-1 {
 		dirs = slices.Concat(f.path, binDirs)
 	}
+	special := packaged(root)
 	var found []program
-	for _, dir := range dirs {
+	for _, dir := range slices.Concat(dirs, special) {
 		source, ok := f.follow(root, path.Join(dir, name))
 		if !ok {
 			continue
@@ -105,9 +127,12 @@ func (f *finder) candidates(index int, name string) []program {
 			continue
 		}
 		target := path.Join(imageBinDir(dir), name)
-		found = append(found, program{
-			file: file{source: source, target: target, executable: true}, name: target, root: root, under: path.Join(dir, name),
-		})
+		p := program{file: file{source: source, target: target, executable: true}, name: target, root: root, under: path.Join(dir, name)}
+		if real := inRoot(root, source); slices.Contains(special, path.Dir(real)) {
+			// It finds its files by the folder that it is in, and is found by a link on the PATH.
+			p.file.target, p.name, p.under = real, "/usr/bin/"+name, real
+		}
+		found = append(found, p)
 	}
 	return found
 }

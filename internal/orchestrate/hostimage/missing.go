@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// MissingError says that a program is neither on this host nor in any of the roots.
+// MissingError says that a program, or a file by its path, is neither on this host nor in any of the roots.
 type MissingError struct {
 	Program  string
 	Package  string   // the Debian package that contains it
@@ -24,6 +24,8 @@ func packageOf(program string) string {
 		return "redis-tools"
 	case "wget", "busybox":
 		return "busybox-static"
+	case "postgres", "initdb", "pg_dump", "pg_restore", "pg_isready", "psql":
+		return "postgresql"
 	default:
 		return program
 	}

@@ -73,7 +73,7 @@ func HostPrograms(svc types.ServiceConfig, o Options) error {
 }
 
 func hostSpec(svc types.ServiceConfig, host *stack.HostImage) (hostimage.Spec, error) {
-	spec := hostimage.Spec{Programs: host.Programs}
+	spec := hostimage.Spec{Programs: host.Programs, Files: host.Files}
 	if uid, gid, err := numericOwner(svc.User); err == nil {
 		spec.Users = append(spec.Users, hostimage.User{Name: svc.Name, UID: uid, GID: gid})
 	}

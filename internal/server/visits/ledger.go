@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"stackctl.dev/stackctl/internal/fault"
+	"stackctl.dev/stackctl/internal/server/journal"
 )
 
 const (
@@ -36,16 +37,21 @@ if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) en
 
 	// If the entry is not what an earlier call wrote, the process must register again. INCRBY is the first command that changes
 	// anything, and the commands after it cannot fail, so the script is all or nothing.
-	bookScript = redis.NewScript(`
+	//
+	// While there is a history, the same step records in it how many visits the minute has.
+	bookScript = redis.NewScript(journal.Lua + `
 local known = redis.pcall('HGET', KEYS[2], ARGV[1])
 if type(known) ~= 'string' then return false end
 local number, last = string.match(known, '^(%d+) (%-?%d+)$')
 if not number then return false end
 if number == ARGV[2] then return last end
 if tonumber(number) > tonumber(ARGV[2]) then return false end
+local history = newest()
+if history then changed(history, redis.call('GET', KEYS[1]) or '0') end
 redis.call('INCRBY', KEYS[1], ARGV[3])
 last = redis.call('GET', KEYS[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' ' .. last)
+if history then booked(history, tonumber(ARGV[3]), last) end
 return last`)
 )
 
