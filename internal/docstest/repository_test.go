@@ -481,7 +481,7 @@ func TestTheTiers(t *testing.T) {
 		testTier(t, "docs/tls.md", func(packageName string) bool { return packageName == "certs" || packageName == "tier" })
 	})
 	t.Run("archive", func(t *testing.T) {
-		testTier(t, "docs/history.md", func(packageName string) bool { return packageName == "archive" })
+		testTier(t, "docs/history.md", func(packageName string) bool { return packageName == "archive" || packageName == "tier" })
 	})
 }
 

@@ -54,7 +54,7 @@ type lag struct {
 }
 
 // work hands over until ctx is done, and then a last time.
-func (a *archiver) work(ctx context.Context) {
+func (a *archiver) work(ctx context.Context) error {
 	defer a.drop(context.WithoutCancel(ctx))
 	ticker := time.NewTicker(a.interval)
 	defer ticker.Stop()
@@ -68,7 +68,7 @@ func (a *archiver) work(ctx context.Context) {
 			if a.conn != nil {
 				a.note(last, a.step(last))
 			}
-			return
+			return nil
 		}
 	}
 }

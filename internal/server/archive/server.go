@@ -5,39 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"stackctl.dev/stackctl/internal/server/tier"
 )
 
-const (
-	readHeaderTimeout = 5 * time.Second
-	writeTimeout      = 20 * time.Second
-	idleTimeout       = 75 * time.Second
-	maxHeaderBytes    = 16 << 10
-	// stopTimeout bounds the answers in flight when the tier ends.
-	stopTimeout = 900 * time.Millisecond
-)
+// stopTimeout bounds the answers in flight when the tier ends.
+const stopTimeout = 900 * time.Millisecond
 
 // Server is the archive tier. New, Listen and Serve are called in this order; Run calls all three.
 type Server struct {
 	cfg      Config
-	log      *slog.Logger
 	archiver *archiver
 	pool     *pgxpool.Pool
-	http     *http.Server
-	listener net.Listener
+	runner   tier.Runner
 }
 
 // Run hands the history over until ctx is done. It writes the log to log as JSON lines. Neither Redis nor PostgreSQL needs to be there.
@@ -54,7 +41,7 @@ func Run(ctx context.Context, cfg Config, log io.Writer) error {
 
 // New returns a server. It does not connect.
 func New(cfg Config, log io.Writer) (*Server, error) {
-	s := &Server{cfg: cfg, log: tier.NewLogger(log, cfg.LogLevel)}
+	s, logger := &Server{cfg: cfg}, tier.NewLogger(log, cfg.LogLevel)
 	pool, err := poolConfig(cfg)
 	if err != nil {
 		return nil, err
@@ -63,7 +50,7 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 		return nil, fmt.Errorf("opening PostgreSQL: %w", err)
 	}
 	s.archiver = &archiver{
-		log: s.log, source: openSource(cfg), interval: cfg.Interval,
+		log: logger, source: openSource(cfg), interval: cfg.Interval,
 		connect: func(ctx context.Context) (*pgx.Conn, error) {
 			c := pool.ConnConfig.Copy()
 			if err := setPassword(cfg)(ctx, c); err != nil {
@@ -73,21 +60,14 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 		},
 	}
 	mux := http.NewServeMux()
-	r := &reader{pool: s.pool, behind: s.archiver.behind, log: s.log, slots: make(chan struct{}, maxReads)}
+	r := &reader{pool: s.pool, behind: s.archiver.behind, log: logger, slots: make(chan struct{}, maxReads)}
 	r.register(mux)
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.archiver.measure(registry, cfg.Version)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: readHeaderTimeout}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		// A restart would not bring Redis or PostgreSQL back.
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		_, _ = w.Write([]byte("ok")) // an error means that the client is gone
-	})
-	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readHeaderTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	registry := tier.NewRegistry(cfg.Version)
+	s.archiver.measure(registry)
+	mux.Handle("/", tier.Management(registry, tier.Healthy)) // a restart would not bring Redis or PostgreSQL back
+	s.runner = tier.Runner{
+		Log: logger, Timeout: stopTimeout, Work: []func(context.Context) error{s.archiver.work},
+		Ports: []*tier.Port{{Addr: cfg.ListenAddr, Hint: "LISTEN_ADDR sets another address", Server: tier.NewServer(mux, logger)}},
 	}
 	return s, nil
 }
@@ -117,55 +97,25 @@ func setPassword(cfg Config) func(context.Context, *pgx.ConnConfig) error {
 
 // Listen opens the listening socket.
 func (s *Server) Listen(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.ListenAddr)
-	if err != nil {
-		return fmt.Errorf("listening on %q (LISTEN_ADDR sets another address): %w", s.cfg.ListenAddr, err)
-	}
-	s.listener = listener
-	s.log.Info("listening", "addr", s.Addr(), "redis", s.cfg.RedisAddr, "postgres", s.cfg.PostgresHost)
-	return nil
+	return s.runner.Listen(ctx, func() []any { return []any{"redis", s.cfg.RedisAddr, "postgres", s.cfg.PostgresHost} })
 }
 
 // Addr returns the host:port that the server listens on. It is valid after Listen.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string { return s.runner.Ports[0].At() }
 
 // Serve hands over and answers until ctx is done. It can be called only once.
 func (s *Server) Serve(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	failed := make(chan error, 1)
-	var running sync.WaitGroup
-	running.Go(func() { failed <- s.http.Serve(s.listener) })
-	running.Go(func() { s.archiver.work(ctx) })
-	var err error
-	select {
-	case err = <-failed: // http.ErrServerClosed comes only after Shutdown
-		err = fmt.Errorf("serving on %q: %w", s.Addr(), err)
-	case <-ctx.Done():
-	}
-	stop()
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if s.http.Shutdown(ending) != nil {
-		_ = s.http.Close()
-	}
-	running.Wait()
+	err := s.runner.Serve(ctx)
 	s.pool.Close()
-	err = errors.Join(err, s.archiver.source.client.Close())
-	s.log.Info("stopped")
-	return err
+	return errors.Join(err, s.archiver.source.client.Close())
 }
 
 // measure registers the tier's metrics; docs/history.md lists them.
-func (a *archiver) measure(registry prometheus.Registerer, version string) {
+func (a *archiver) measure(registry prometheus.Registerer) {
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "stackctl_build_info", Help: "Always 1; the label has the version of stackctl.", ConstLabels: prometheus.Labels{"version": version},
-	})
-	build.Set(1)
-	registry.MustRegister(build,
+	registry.MustRegister(
 		gauge("stackctl_history_behind_visits", "Visits that are in Redis and not yet in PostgreSQL.", func() float64 { return float64(a.behind().Behind) }),
 		gauge("stackctl_history_behind_seconds", "For how long PostgreSQL has not had all visits; 0 if it has.", func() float64 {
 			if s := a.behind(); s.Behind > 0 && !s.Since.IsZero() {
