@@ -472,7 +472,9 @@ func TestVerbs(t *testing.T) {
 // TestTheTiers compares the variables, metrics and log messages that a tier's document lists with those of the code.
 func TestTheTiers(t *testing.T) {
 	t.Run("web", func(t *testing.T) {
-		testTier(t, "docs/web.md", func(packageName string) bool { return packageName != "waf" && packageName != "certs" && packageName != "archive" })
+		testTier(t, "docs/web.md", func(packageName string) bool {
+			return packageName != "waf" && packageName != "certs" && packageName != "archive"
+		})
 	})
 	t.Run("waf", func(t *testing.T) {
 		testTier(t, "docs/waf.md", func(packageName string) bool { return packageName == "waf" || packageName == "tier" })
