@@ -2,16 +2,19 @@
 package prometheus
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/api"
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 )
 
@@ -57,11 +60,9 @@ func (e *OffError) Error() string {
 	return fmt.Sprintf("reaching Prometheus of project %q: monitoring is off; turn it on with `stackctl up --with monitoring`", e.Project)
 }
 
-// Client asks one Prometheus.
-type Client struct {
-	api       v1.API
-	transport *http.Transport
-}
+// Client asks one Prometheus. It is written here, because client_golang's reads JSON with json-iterator, for which the linker keeps every
+// method of every type: the program would be 12 MB larger.
+type Client struct{ http http.Client }
 
 // Reach returns a client of a project's Prometheus. It is looked up for each connection, so that the client outlives changes of the stack.
 func Reach(e Engine, project string) *Client {
@@ -79,36 +80,63 @@ func Reach(e Engine, project string) *Client {
 
 // New returns a client of the Prometheus that dial connects to.
 func New(dial func(ctx context.Context) (net.Conn, error)) *Client {
-	transport := &http.Transport{
+	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxConnsPerHost: maxConnections, MaxIdleConnsPerHost: maxConnections, IdleConnTimeout: idleTimeout,
 		ResponseHeaderTimeout: callTimeout,
-	}
-	client, err := api.NewClient(api.Config{Address: "http://" + address, RoundTripper: bounded{transport}})
-	if err != nil {
-		panic(err) // the address is a constant
-	}
-	return &Client{api: v1.NewAPI(client), transport: transport}
+	}}}
 }
 
 // Close closes the connections.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Alert is an alert that fires, or is about to.
+type Alert struct {
+	Labels      model.LabelSet `json:"labels"`
+	Annotations model.LabelSet `json:"annotations"`
+	State       string         `json:"state"` // pending or Firing
+	ActiveAt    time.Time      `json:"activeAt"`
+	Value       string         `json:"value"`
+}
+
+// Firing is the state of an alert that fires.
+const Firing = "firing"
+
+// RefusedError is Prometheus's own answer that it cannot do what was asked, such as to read a query.
+type RefusedError struct{ Type, Text string }
+
+func (e *RefusedError) Error() string { return e.Text }
+
+// answer is what the API answers (https://prometheus.io/docs/prometheus/latest/querying/api/).
+type answer struct {
+	Status    string          `json:"status"`
+	Data      json.RawMessage `json:"data"`
+	ErrorType string          `json:"errorType"`
+	Error     string          `json:"error"`
+}
+
+// result is the data of a query.
+type result struct {
+	Type  string          `json:"resultType"`
+	Value json.RawMessage `json:"result"`
+}
 
 // Instant evaluates a query at one time. Its answer must be a vector or a single number.
 func (c *Client) Instant(ctx context.Context, query string, at time.Time) (model.Vector, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	value, _, _, err := c.api.Query(ctx, query, at, v1.WithTimeout(queryTimeout))
-	if err != nil {
-		return nil, explain("asking Prometheus", query, err)
+	var found result
+	if err := c.ask(ctx, "query", url.Values{"query": {query}, "time": {stamp(at)}, "timeout": {queryTimeout.String()}}, &found); err != nil {
+		return nil, fmt.Errorf("asking Prometheus: %s: %w", query, err)
 	}
-	switch value := value.(type) {
-	case model.Vector:
-		return value, nil
-	case *model.Scalar:
-		return model.Vector{{Metric: model.Metric{}, Value: value.Value, Timestamp: value.Timestamp}}, nil
+	switch found.Type {
+	case "vector":
+		var vector model.Vector
+		return vector, read(found.Value, &vector)
+	case "scalar":
+		var scalar model.Scalar
+		err := read(found.Value, &scalar)
+		return model.Vector{{Metric: model.Metric{}, Value: scalar.Value, Timestamp: scalar.Timestamp}}, err
 	}
-	return nil, fmt.Errorf("asking Prometheus: %s: the answer is a %s; ask for a vector", query, value.Type())
+	return nil, fmt.Errorf("asking Prometheus: %s: the answer is a %s; ask for a vector", query, found.Type)
 }
 
 // Range evaluates a query at each step of a time range.
@@ -116,66 +144,81 @@ func (c *Client) Range(ctx context.Context, query string, start, end time.Time, 
 	if step <= 0 || end.Before(start) || end.Sub(start)/step >= maxPoints {
 		return nil, fmt.Errorf("asking Prometheus: %s to %s in steps of %s: use a range of less than %d steps", start.Format(time.DateTime), end.Format(time.DateTime), step, maxPoints)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	value, _, _, err := c.api.QueryRange(ctx, query, v1.Range{Start: start, End: end, Step: step}, v1.WithTimeout(queryTimeout))
-	if err != nil {
-		return nil, explain("asking Prometheus", query, err)
+	var found result
+	values := url.Values{
+		"query": {query}, "start": {stamp(start)}, "end": {stamp(end)}, "timeout": {queryTimeout.String()},
+		"step": {strconv.FormatFloat(step.Seconds(), 'f', -1, 64)},
 	}
-	matrix, ok := value.(model.Matrix)
-	if !ok {
-		return nil, fmt.Errorf("asking Prometheus: %s: the answer is a %s; ask for a matrix", query, value.Type())
+	if err := c.ask(ctx, "query_range", values, &found); err != nil {
+		return nil, fmt.Errorf("asking Prometheus: %s: %w", query, err)
 	}
-	return matrix, nil
+	var matrix model.Matrix
+	if found.Type != "matrix" {
+		return nil, fmt.Errorf("asking Prometheus: %s: the answer is a %s; ask for a matrix", query, found.Type)
+	}
+	return matrix, read(found.Value, &matrix)
 }
 
 // Alerts lists the alerts that fire or are about to.
-func (c *Client) Alerts(ctx context.Context) ([]v1.Alert, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found, err := c.api.Alerts(ctx)
-	if err != nil {
-		return nil, explain("asking Prometheus for its alerts", "", err)
+func (c *Client) Alerts(ctx context.Context) ([]Alert, error) {
+	var found struct {
+		Alerts []Alert `json:"alerts"`
+	}
+	if err := c.ask(ctx, "alerts", nil, &found); err != nil {
+		return nil, fmt.Errorf("asking Prometheus for its alerts: %w", err)
 	}
 	return found.Alerts, nil
 }
 
-// explain leaves out of an error what the transport adds to it.
-func explain(what, query string, err error) error {
-	off := new(OffError)
-	if errors.As(err, &off) {
-		return off
+// stamp is a time as the API takes it, in seconds.
+func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
+
+// ask sends one question, with a form if it has one, and reads the data of its answer.
+func (c *Client) ask(ctx context.Context, what string, form url.Values, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	method, body := http.MethodGet, io.Reader(nil)
+	if form != nil {
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
 	}
-	if refused := new(v1.Error); errors.As(err, &refused) && refused.Type == v1.ErrBadData && query != "" {
-		return fmt.Errorf("%s: %s: %w", what, query, err)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+"/api/v1/"+what, body)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	if form != nil {
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		if failed := new(url.Error); errors.As(err, &failed) {
+			err = failed.Err // the address says nothing: it is no real one
+		}
+		return err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return err
+	case int64(len(content)) > maxAnswer:
+		return ErrLong
+	}
+	var a answer
+	if err := json.Unmarshal(content, &a); err != nil {
+		return fmt.Errorf("it answers %s: %w", response.Status, err)
+	}
+	if a.Status != "success" {
+		return &RefusedError{a.ErrorType, cmp.Or(a.Error, "it answers "+response.Status)}
+	}
+	return read(a.Data, data)
+}
+
+func read(content json.RawMessage, value any) error {
+	if err := json.Unmarshal(content, value); err != nil {
+		return fmt.Errorf("reading Prometheus's answer: %w", err)
+	}
+	return nil
 }
 
 // ErrLong says that an answer was longer than what is read.
 var ErrLong = errors.New("the answer is too long; ask for fewer series or fewer steps")
-
-// bounded is a transport that reads no more than maxAnswer of an answer.
-type bounded struct{ next http.RoundTripper }
-
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := b.next.RoundTrip(r)
-	if err == nil {
-		response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswer}
-	}
-	return response, err
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, ErrLong
-	}
-	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
-}

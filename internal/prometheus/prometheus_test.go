@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
-
 	"stackctl.dev/stackctl/internal/prometheus/prometheustest"
 )
 
@@ -60,7 +58,7 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("a range: got %v, %v", matrix, err)
 	}
 	alerts, err := c.Alerts(ctx)
-	if err != nil || len(alerts) != 1 || alerts[0].State != v1.AlertStateFiring {
+	if err != nil || len(alerts) != 1 || alerts[0].State != Firing {
 		t.Errorf("alerts: got %v, %v", alerts, err)
 	}
 	if _, err := c.Instant(ctx, "sum(", now); err == nil || !strings.Contains(err.Error(), "sum(") {
