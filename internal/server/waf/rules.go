@@ -5,12 +5,16 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
 	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/types"
+
+	"stackctl.dev/stackctl/internal/server/waf/rx"
 )
 
 const (
@@ -81,7 +85,11 @@ func loadRules(cfg Config, matched func(types.MatchedRule), extra ...string) (*r
 	return nil, fmt.Errorf("loading the rules (the tier needs a writable folder for temporary files, such as a tmpfs on /tmp): %w", err)
 }
 
+// registerOperators is not done when the program starts, which is no WAF most of the time.
+var registerOperators = sync.OnceFunc(func() { plugins.RegisterOperator("rx", rx.New) })
+
 func newRules(matched func(types.MatchedRule), parts ...string) (*rules, error) {
+	registerOperators()
 	config := coraza.NewWAFConfig().WithRootFS(coreruleset.FS).WithDebugLogger(debuglog.Noop())
 	if matched != nil {
 		config = config.WithErrorCallback(matched)
