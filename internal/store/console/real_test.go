@@ -146,3 +146,23 @@ func TestARemovalKeepsTheWatch(t *testing.T) {
 		t.Errorf("got %+v, want nil: the watched key was removed", r)
 	}
 }
+
+// TestResetKeepsTheLogin: RESET ends a connection's login, and the session has it all the same.
+func TestResetKeepsTheLogin(t *testing.T) {
+	s := realSession(t)
+	do(t, s, "ACL SETUSER operator on >secret ~* &* +@all")
+	do(t, s, "SET k v")
+	other := New(s.dial, 3, store.WithCredentials("operator", "secret"))
+	t.Cleanup(func() { _ = other.Close() })
+	do(t, other, "HELLO 3")
+	do(t, s, "ACL SETUSER default off")
+	if r := do(t, other, "RESET"); r.Text != "RESET" {
+		t.Errorf("got %+v", r)
+	}
+	if r := do(t, other, "ACL WHOAMI"); r.Text != "operator" {
+		t.Errorf("after RESET it is %+v", r)
+	}
+	if r := do(t, other, "GET k"); r.Text != "v" || other.Prompt() != "redis> " {
+		t.Errorf("got %+v, prompt %q: want database 0", r, other.Prompt())
+	}
+}

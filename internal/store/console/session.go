@@ -215,6 +215,8 @@ func (s *Session) follow(args []string, reply store.Reply) {
 	case "RESET":
 		s.multi, s.watching, s.resp3, s.loggedIn = false, false, false, false
 		s.selectDB(0)
+		// It ended the login too, which the dialer or the options bring: a new connection is the same, and has it.
+		_ = s.conn.Close()
 	case "QUIT":
 		_ = s.conn.Close()
 	}
