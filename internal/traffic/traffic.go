@@ -19,6 +19,7 @@ type Window struct {
 	Clock func() time.Time // nil means time.Now; it tells what comes from the future
 
 	mu      sync.Mutex
+	guarded bool // a firewall has logged: nginx's upstream is that, and who answered is in the web tier's lines
 	seconds [span]bucket
 	names   []string // of upstreams; buckets count by index
 }
@@ -28,9 +29,12 @@ type bucket struct {
 	second    int64 // Unix
 	requests  int
 	limited   int
+	guarded   int // requests that a firewall has seen
+	blocked   int // of them
 	status    [6]int
 	latency   []count // by latency class, in no order: most seconds have few
 	upstreams []count // by index into names
+	replicas  []count // those of the web tier, by index into names; only with a firewall
 }
 
 type count struct {
@@ -54,11 +58,12 @@ const maxUpstreams = 256
 // future is how far the engine's clock may be before ours.
 const future = 5 * time.Second
 
-// Add counts an access line in assets/nginx.conf's format, in the second of its time. It is false if the line is none, asks for /healthz,
-// /readyz or /events, or comes from before the window or from the future.
-func (w *Window) Add(at time.Time, line []byte) bool {
+// Add counts an access line in assets/nginx.conf's format, in the second of its time; of the firewall, what it blocked, and behind one the
+// web tier's lines, to which replica it went: from is the replica that wrote the line. It is false if the line is none of these, asks for
+// /healthz, /readyz or /events, or comes from before the window or from the future.
+func (w *Window) Add(at time.Time, from string, line []byte) bool {
 	l, ok := accesslog.Parse(line)
-	if !ok || l.Tier() != accesslog.Front || l.Upstream == nil || !l.Timed || aside(l.URI) {
+	if !ok || !l.Timed || aside(l.URI) || aside(l.Path) || l.Tier() == accesslog.Front && l.Upstream == nil {
 		return false
 	}
 	now := time.Now()
@@ -70,13 +75,28 @@ func (w *Window) Add(at time.Time, line []byte) bool {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.guarded = w.guarded || l.Tier() == accesslog.Firewall
+	if l.Tier() == accesslog.Web && !w.guarded {
+		return false
+	}
 	second := at.Unix()
 	b := &w.seconds[second%span]
 	switch {
 	case b.second > second: // the place is taken by a later second
 		return false
 	case b.second < second:
-		*b = bucket{second: second, latency: b.latency[:0], upstreams: b.upstreams[:0]}
+		*b = bucket{second: second, latency: b.latency[:0], upstreams: b.upstreams[:0], replicas: b.replicas[:0]}
+	}
+	switch l.Tier() {
+	case accesslog.Firewall:
+		b.guarded++
+		if string(l.Verdict) == "blocked" {
+			b.blocked++
+		}
+		return true
+	case accesslog.Web:
+		b.replicas = add(b.replicas, w.index([]byte(from)), 1)
+		return true
 	}
 	b.requests++
 	b.status[statusClass(l.Status)]++
@@ -133,7 +153,8 @@ type Stats struct {
 	P50, P95, P99 time.Duration
 	Status        [6]int         // by class: [2] counts 2xx; [0] what is none
 	Limited       int            // of the 4xx, those that a rate limit refused with 429
-	Upstreams     map[string]int // requests by address:port
+	Blocked       int            // of the 4xx, those that the firewall took for an attack
+	Upstreams     map[string]int // requests by address:port; by the web tier's replica where there is a firewall between
 }
 
 // Stats sums up the complete seconds of the time before now.
@@ -144,6 +165,7 @@ func (w *Window) Stats(now time.Time, over time.Duration) Stats {
 	end := now.Unix()
 	s := Stats{Upstreams: map[string]int{}}
 	var latency [classes]int
+	replicas, guarded := map[string]int{}, 0
 	for second := end - length; second < end; second++ {
 		b := &w.seconds[((second%span)+span)%span]
 		if b.second != second {
@@ -160,6 +182,14 @@ func (w *Window) Stats(now time.Time, over time.Duration) Stats {
 		for _, c := range b.upstreams {
 			s.Upstreams[w.names[c.of]] += c.n
 		}
+		s.Blocked += b.blocked
+		guarded += b.guarded
+		for _, c := range b.replicas {
+			replicas[w.names[c.of]] += c.n
+		}
+	}
+	if guarded > 0 {
+		s.Upstreams = replicas
 	}
 	s.Rate = float64(s.Requests) / float64(length)
 	s.P50, s.P95, s.P99 = percentile(&latency, s.Requests, 0.50), percentile(&latency, s.Requests, 0.95), percentile(&latency, s.Requests, 0.99)

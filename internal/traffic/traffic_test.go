@@ -32,14 +32,13 @@ func TestWhatCounts(t *testing.T) {
 		{line("/healthz", 200, "0.000", ""), false, 0, ""},
 		{line("/readyz?x", 200, "0.000", ""), false, 0, ""},
 		{line("/events", 200, "600.000", "a:1"), false, 0, ""},
-		{[]byte(`{"method":"GET","path":"/count","status":200,"duration_ms":0.2}`), false, 0, ""},                                  // the web tier's of the same request
-		{[]byte(`{"method":"GET","path":"/count","status":403,"duration_ms":0.2,"waf_ms":0.1,"verdict":"blocked"}`), false, 0, ""}, // the firewall's
+		{[]byte(`{"method":"GET","path":"/count","status":200,"duration_ms":0.2}`), false, 0, ""}, // the web tier's of the same request
 		{[]byte(`{"uri":"/","status":200,"upstream":"a:1"}`), false, 0, ""},
 		{[]byte(`{"uri":"/","status":200,"request_time":0.001}`), false, 0, ""},
 		{nil, false, 0, ""},
 	} {
 		w := Window{Clock: noon}
-		ok := w.Add(now.Add(-time.Second), c.line)
+		ok := w.Add(now.Add(-time.Second), "", c.line)
 		if s := w.Stats(now, 10*time.Second); ok != c.ok || ok && (s.Status[c.class] != 1 || fmt.Sprint(s.Upstreams) != c.upstreams) {
 			t.Errorf("%s: %v %+v", c.line, ok, s)
 		}
@@ -50,7 +49,7 @@ func TestLimitedRequestsAreCountedAmongThe4xx(t *testing.T) {
 	w := Window{Clock: noon}
 	at := now.Add(-time.Second)
 	for _, status := range []int{200, 404, 429, 429, 503} {
-		w.Add(at, line("/count", status, "0.000", ""))
+		w.Add(at, "", line("/count", status, "0.000", ""))
 	}
 	if s := w.Stats(now, 10*time.Second); s.Limited != 2 || s.Status != [6]int{2: 1, 4: 3, 5: 1} {
 		t.Errorf("%+v", s)
@@ -61,10 +60,10 @@ func TestStatsAreOfCompleteSecondsAlone(t *testing.T) {
 	w := Window{Clock: noon}
 	for i := range 20 {
 		at := now.Add(time.Duration(i-19) * time.Second)
-		w.Add(at, line("/count", 200, "0.002", "a:1"))
-		w.Add(at, line("/count", 500, "0.010", "b:1"))
+		w.Add(at, "", line("/count", 200, "0.002", "a:1"))
+		w.Add(at, "", line("/count", 500, "0.010", "b:1"))
 	}
-	if w.Add(now, line("/healthz", 200, "0.001", "a:1")) || w.Add(now.Add(-time.Hour), line("/", 200, "0.001", "a:1")) || w.Add(now.Add(time.Minute), line("/", 200, "0.001", "a:1")) {
+	if w.Add(now, "", line("/healthz", 200, "0.001", "a:1")) || w.Add(now.Add(-time.Hour), "", line("/", 200, "0.001", "a:1")) || w.Add(now.Add(time.Minute), "", line("/", 200, "0.001", "a:1")) {
 		t.Error("a probe, or a line out of the window, counts")
 	}
 	s := w.Stats(now, 10*time.Second)
@@ -87,7 +86,7 @@ func TestPercentilesAreRight(t *testing.T) {
 		ms := rapid.SliceOfN(rapid.IntRange(0, 20000), 1, 200).Draw(t, "ms")
 		w := Window{Clock: noon}
 		for _, n := range ms {
-			w.Add(now.Add(-time.Second), line("/", 200, fmt.Sprintf("%d.%03d", n/1000, n%1000), "a:1"))
+			w.Add(now.Add(-time.Second), "", line("/", 200, fmt.Sprintf("%d.%03d", n/1000, n%1000), "a:1"))
 		}
 		s := w.Stats(now, 10*time.Second)
 		slices.Sort(ms)
@@ -103,7 +102,7 @@ func TestPercentilesAreRight(t *testing.T) {
 func TestUpstreamsAreBounded(t *testing.T) {
 	w := Window{Clock: noon}
 	for i := range 1000 {
-		w.Add(now.Add(-time.Second), line("/", 200, "0.001", fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)))
+		w.Add(now.Add(-time.Second), "", line("/", 200, "0.001", fmt.Sprintf("10.0.%d.%d:1", i/250, i%250)))
 	}
 	if s := w.Stats(now, 10*time.Second); len(s.Upstreams) != maxUpstreams || s.Upstreams["other"] != 1000-maxUpstreams+1 {
 		t.Errorf("%d upstreams, %d others", len(s.Upstreams), s.Upstreams["other"])
@@ -115,7 +114,7 @@ func FuzzAdd(f *testing.F) {
 	f.Add([]byte(`{"uri":"\`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w := Window{Clock: noon}
-		if w.Add(now.Add(-time.Second), text) {
+		if w.Add(now.Add(-time.Second), "", text) {
 			if s := w.Stats(now, 10*time.Second); s.Requests != 1 || s.P50 < 0 || s.P50 > time.Hour {
 				t.Errorf("%+v", s)
 			}
@@ -128,6 +127,35 @@ func BenchmarkAdd(b *testing.B) {
 	text := line("/count", 200, "0.001", "10.0.0.2:5002")
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Add(now, text)
+		w.Add(now, "", text)
+	}
+}
+
+// TestWithAFirewall: nginx's upstream is the firewall, so that the shares come from the web tier's lines; what it blocked is counted.
+func TestWithAFirewall(t *testing.T) {
+	w := Window{Clock: noon}
+	at := now.Add(-time.Second)
+	web := []byte(`{"msg":"request","method":"GET","path":"/count","status":200,"duration_ms":0.2}`)
+	if w.Add(at, "web-1", web) {
+		t.Error("the web tier's line counts without a firewall")
+	}
+	waf := func(path, verdict string, status int) []byte {
+		return fmt.Appendf(nil, `{"msg":"request","method":"GET","path":%q,"status":%d,"duration_ms":0.2,"waf_ms":0.1,"verdict":%q}`, path, status, verdict)
+	}
+	for i, replica := range []string{"web-1", "web-2", "web-2", "web-2"} {
+		if !w.Add(at, "waf-1", waf("/count", "passed", 200)) || !w.Add(at, replica, web) || !w.Add(at, "nginx-1", line("/count", 200, "0.001", "10.0.0.9:5003")) {
+			t.Errorf("request %d does not count", i)
+		}
+	}
+	w.Add(at, "waf-1", waf("/count", "blocked", 403))
+	w.Add(at, "nginx-1", line("/count", 403, "0.001", "10.0.0.9:5003"))
+	w.Add(at, "waf-1", waf("/", "refused", 413))
+	w.Add(at, "nginx-1", line("/", 413, "0.001", "10.0.0.9:5003"))
+	if w.Add(at, "waf-1", waf("/events", "passed", 200)) {
+		t.Error("an open stream of events counts")
+	}
+	s := w.Stats(now, 10*time.Second)
+	if s.Requests != 6 || s.Blocked != 1 || s.Status != [6]int{2: 4, 4: 2} || fmt.Sprint(s.Upstreams) != "map[web-1:1 web-2:3]" {
+		t.Errorf("%+v", s)
 	}
 }

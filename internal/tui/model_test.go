@@ -258,7 +258,7 @@ func TestNothingIsDrawnAnewWhileNothingChanges(t *testing.T) {
 		m.send(visitpane.Count{At: noon.Add(time.Duration(i) * time.Second), Visits: 0})
 	}
 	before := m.View().Content
-	m.requests.Add(noon, []byte("no access line"))
+	m.requests.Add(noon, "", []byte("no access line"))
 	for i := range 600 {
 		m.send(visitpane.Count{At: noon.Add(time.Duration(10+i) * time.Second), Visits: 0})
 		if m.View().Content != before {

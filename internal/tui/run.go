@@ -17,6 +17,7 @@ import (
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/store/console"
 	"stackctl.dev/stackctl/internal/tui/feed"
+	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
 // Terminal is where the dashboard is shown.
@@ -114,9 +115,9 @@ func tellWarnings(ctx context.Context, warnings <-chan string, now func() time.T
 	}
 }
 
-// tap gives every line of nginx to the statistics of requests, before any line is dropped for the screen.
+// tap gives every line to the statistics of requests, before any line is dropped for the screen.
 func (s *show) tap(l logs.Line) {
-	if s.model.requests.Add(l.Time, l.Text) {
+	if s.model.requests.Add(l.Time, visitpane.Replica(l.Service, l.Replica), l.Text) {
 		s.model.lookAgain()
 	}
 }

@@ -139,7 +139,7 @@ func sampleModel(t *testing.T, o Options) *Model {
 		at := noon.Add(time.Duration(i-119) * time.Second)
 		for range i % 7 {
 			line := fmt.Sprintf(`{"time":"t","request_id":"r%d","remote":"10.0.0.1","method":"GET","uri":"/count","status":200,"bytes":35,"request_time":0.00%d,"upstream":"10.0.0.31:5002","upstream_status":"200","upstream_connect_time":"0.000","upstream_response_time":"0.001","user_agent":"x"}`, i, i%9)
-			m.requests.Add(at, []byte(line))
+			m.requests.Add(at, "", []byte(line))
 		}
 		m.send(visitpane.Count{At: at, Visits: int64(1000 + i*i)})
 	}

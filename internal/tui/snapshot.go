@@ -34,7 +34,7 @@ type VisitsSnapshot struct {
 	Error string  `json:"error,omitempty"`
 }
 
-// RequestsSnapshot is what nginx's log says about the last ten seconds.
+// RequestsSnapshot is what the tiers' logs say about the last ten seconds.
 type RequestsSnapshot struct {
 	Count   int                `json:"count"`
 	Rate    float64            `json:"per_second"`
@@ -43,6 +43,7 @@ type RequestsSnapshot struct {
 	P99     float64            `json:"p99_ms"`
 	Status  map[string]int     `json:"status"`
 	Limited int                `json:"limited"`
+	Blocked int                `json:"blocked"`
 	Shares  map[string]float64 `json:"shares"`
 }
 
@@ -111,7 +112,7 @@ func (m *Model) numbers() (VisitsSnapshot, RequestsSnapshot) {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	r := RequestsSnapshot{
 		Count: n.Stats.Requests, Rate: n.Stats.Rate, P50: ms(n.Stats.P50), P95: ms(n.Stats.P95), P99: ms(n.Stats.P99),
-		Status: map[string]int{}, Limited: n.Stats.Limited, Shares: n.Shares,
+		Status: map[string]int{}, Limited: n.Stats.Limited, Blocked: n.Stats.Blocked, Shares: n.Shares,
 	}
 	for class, count := range n.Stats.Status {
 		if count > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,12 +31,15 @@ func (r *requests) refresh(now time.Time) {
 	}
 }
 
+// Replica is how the pane calls a replica.
+func Replica(service string, number int) string { return service + "-" + strconv.Itoa(number) }
+
 // name notes the names of the replicas, by their addresses.
 func (r *requests) name(containers []watch.Container) {
 	r.addresses = map[string]string{}
 	r.order = r.order[:0]
 	for _, c := range containers {
-		replica := fmt.Sprintf("%s-%d", c.Service, c.Number)
+		replica := Replica(c.Service, c.Number)
 		for _, address := range c.Addresses {
 			if address.IsValid() {
 				r.addresses[address.String()] = replica
@@ -75,7 +79,8 @@ func (r *requests) statusLine(t *theme.Theme) string {
 	line := t.Muted.Render(" status  ")
 	for class, n := range r.stats.Status {
 		if class == 4 {
-			n -= r.stats.Limited // they have a sign of their own
+			// They have signs of their own. The firewall's lines may come before nginx's of the same requests.
+			n = max(n-r.stats.Limited-r.stats.Blocked, 0)
 		}
 		if n == 0 {
 			continue
@@ -96,6 +101,9 @@ func (r *requests) statusLine(t *theme.Theme) string {
 	if n := r.stats.Limited; n > 0 {
 		line += t.Warn.Render("⊘ "+draw.Count(n)+" limited") + "  "
 	}
+	if n := r.stats.Blocked; n > 0 {
+		line += t.Bad.Render("⊗ "+draw.Count(n)+" blocked") + "  "
+	}
 	return line
 }
 
@@ -107,13 +115,11 @@ type share struct {
 func (r *requests) shares() []share {
 	total, parts := 0, map[string]int{}
 	for upstream, n := range r.stats.Upstreams {
-		host, _, err := net.SplitHostPort(upstream)
-		if err != nil {
-			continue
-		}
-		name := r.addresses[host]
-		if name == "" {
-			name = host
+		name := upstream
+		if host, _, err := net.SplitHostPort(upstream); err == nil {
+			if name = r.addresses[host]; name == "" {
+				name = host
+			}
 		}
 		parts[name] += n
 		total += n

@@ -116,6 +116,9 @@ func TestLimitedRequestsStandApart(t *testing.T) {
 		{traffic.Stats{Requests: 20, Status: [6]int{2: 5, 4: 15}, Limited: 12}, "✔ 2xx 25%  ! 4xx 15%  ⊘ 12 limited", "✖"},
 		{traffic.Stats{Requests: 20, Status: [6]int{2: 8, 4: 12}, Limited: 12}, "✔ 2xx 40%  ⊘ 12 limited", "4xx"},
 		{traffic.Stats{Requests: 20, Status: [6]int{2: 19, 4: 1}}, "! 4xx 5%", "limited"},
+		{traffic.Stats{Requests: 20, Status: [6]int{2: 10, 4: 10}, Limited: 5, Blocked: 3}, "! 4xx 10%  ⊘ 5 limited  ⊗ 3 blocked", "✖"},
+		{traffic.Stats{Requests: 20, Status: [6]int{2: 18, 4: 2}, Blocked: 3}, "✔ 2xx 90%  ⊗ 3 blocked", "4xx"},
+		{traffic.Stats{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"web-1": 1, "web-2": 3}}, "web-2 ██████·· 75%", "blocked"},
 	} {
 		p := New("1 visits", fixed(c.stats))
 		p.count(Count{At: start, Visits: 4})
