@@ -30,7 +30,7 @@ test-rules: ## run all 4,674 regression tests of the Core Rule Set on the WAF (m
 lint: ## check format, vet and the linters
 	@scripts/lint
 
-bench: build ## measure, beside the raw API and Compose (BENCH_RUNS=5, BENCH_FLAGS='-o FILE up changes count dash')
+bench: build ## measure, beside the raw API and Compose (BENCH_RUNS=5, BENCH_FLAGS='-o FILE up changes count dash waf')
 	@STACKCTL_COMPOSE="$${STACKCTL_COMPOSE:-$$(scripts/ensure-compose)}" go run ./bench -n $(BENCH_RUNS) $(BENCH_FLAGS)
 
 release-check: ## check goreleaser.yaml and build a snapshot (slow: it builds goreleaser first)

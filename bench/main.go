@@ -21,6 +21,7 @@ import (
 	"stackctl.dev/stackctl/bench/report"
 	"stackctl.dev/stackctl/bench/rig"
 	"stackctl.dev/stackctl/bench/up"
+	"stackctl.dev/stackctl/bench/waf"
 )
 
 func main() {
@@ -30,15 +31,17 @@ func main() {
 }
 
 // names are the subjects, in the order of the document.
-var names = []string{"up", "changes", "count", "dash"}
+var names = []string{"up", "changes", "count", "dash", "waf"}
 
 type options struct {
 	rig      rig.Options
 	subjects []string // of names
 	out      string
-	nginx    string // root of an nginx that is newer than the host's; empty is none
-	count    time.Duration
-	dash     dash.Options
+	// modsecurity is the root of the packages with ModSecurity.
+	modsecurity string
+	nginx       string // root of an nginx that is newer than the host's; empty is none
+	count       time.Duration
+	dash        dash.Options
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
@@ -54,6 +57,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.StringVar(&o.out, "o", "", "also write what was measured into this Markdown `file`; its other sections stay as they are")
 	only := flags.String("only", "", "measure, beside stackctl, only contenders that match this `expression`; of the dashboard only parts that do (start, idle, flood, old log, 50 containers)")
 	flags.StringVar(&o.nginx, "nginx", "", "changes: also roll out behind the nginx of this `folder`, from 1.27.4 on, laid out as by scripts/host-programs")
+	flags.StringVar(&o.modsecurity, "modsecurity", "/", "waf: measure beside nginx with ModSecurity of this `folder`, in which Debian's packages libnginx-mod-http-modsecurity and modsecurity-crs are installed or unpacked")
 	flags.DurationVar(&o.count, "count-period", 3*time.Second, "count: how long one measurement lasts, in whole seconds")
 	flags.DurationVar(&o.dash.Period, "dash-period", time.Minute, "dash: how long the dashboard is watched in each row")
 	flags.BoolVar(&o.dash.Growth, "dash-growth", false, "dash: also watch it idle for 10 minutes")
@@ -141,6 +145,8 @@ func measure(ctx context.Context, r *rig.Rig, o options, name string) (report.Se
 		return changes.Measure(ctx, r, o.nginx)
 	case "count":
 		return count.Measure(ctx, r, o.count)
+	case "waf":
+		return waf.Measure(ctx, r, o.modsecurity)
 	default:
 		return dash.Measure(ctx, r, o.dash)
 	}

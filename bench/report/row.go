@@ -39,6 +39,9 @@ func OfCompose(factor float64, whom string) Bar {
 	return Bar{factor: factor, rivals: "compose", whom: whom}
 }
 
+// OfRival is a multiple of another contender.
+func OfRival(factor float64, name string) Bar { return Bar{factor: factor, rivals: name, whom: name} }
+
 // verdict says whether stackctl has reached a bar, in the words of the table.
 func (r *Row) verdict(b Bar) string {
 	text := fmt.Sprintf("≤ %g %s", b.limit, r.unit)
