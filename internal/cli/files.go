@@ -93,7 +93,7 @@ func (a *App) composeOptions(extra map[string]string) (stack.Options, error) {
 	}
 	maps.Copy(env, extra)
 	return stack.Options{
-		Files: a.Files, Default: assets.FS, WorkingDir: dir, ProjectName: a.explicitName(),
+		Files: a.Files, Default: assets.FS, WorkingDir: dir, ProjectName: a.ExplicitName(),
 		Environment: env, EnvFiles: a.envFiles, Profiles: a.profiles,
 	}, nil
 }
@@ -107,7 +107,8 @@ func (a *App) Embedded(ctx context.Context) (bool, error) {
 	return len(options.Files) == 0, err
 }
 
-func (a *App) explicitName() string {
+// ExplicitName is the project's name that a flag or the environment gives, or "".
+func (a *App) ExplicitName() string {
 	if a.Project != "" {
 		return a.Project
 	}
@@ -117,7 +118,7 @@ func (a *App) explicitName() string {
 // ProjectName is the project that the commands mean which work from labels alone: a Compose file is read only if the
 // user names one.
 func (a *App) ProjectName(ctx context.Context) (string, error) {
-	if name := a.explicitName(); name != "" {
+	if name := a.ExplicitName(); name != "" {
 		return name, stack.CheckProjectName(name)
 	}
 	if embedded, err := a.Embedded(ctx); err != nil || embedded {

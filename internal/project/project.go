@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -30,6 +31,12 @@ type Engine interface {
 	Local() bool
 	// DialService connects to an address in the project's network, such as redis:6379.
 	DialService(ctx context.Context, project, address string) (net.Conn, error)
+	// StoreAddress and StoreLogin say where the project's Redis is, and whom to log in as.
+	StoreAddress(ctx context.Context, project string) (string, error)
+	StoreLogin(ctx context.Context, project string) (user, password string, err error)
+	// Pipe runs a command in a container, whose standard input is in, which may be nil, and whose standard output goes to out. problem is the
+	// beginning of its standard error.
+	Pipe(ctx context.Context, id string, command []string, in io.Reader, out io.Writer) (problem string, exitCode int, err error)
 }
 
 // Files are the Compose files that flags and environment name.

@@ -26,15 +26,20 @@ func (s *Streams) RawInput() (restore func(), err error) {
 
 // Password asks for a password on the terminal, which does not show it.
 func (s *Streams) Password(ctx context.Context) (string, error) {
+	return s.Hidden(ctx, "Password", "the password")
+}
+
+// Hidden asks for a secret text on the terminal, which does not show it; what says what is asked for.
+func (s *Streams) Hidden(ctx context.Context, prompt, what string) (string, error) {
 	in, ok := underlying(s.In)
 	if !ok || !Is(s.In) {
-		return "", fmt.Errorf("asking for the password: %w", ErrNone)
+		return "", fmt.Errorf("asking for %s: %w", what, ErrNone)
 	}
 	state, err := term.GetState(in.Fd())
 	if err != nil {
-		return "", fmt.Errorf("asking for the password: %w", err)
+		return "", fmt.Errorf("asking for %s: %w", what, err)
 	}
-	fmt.Fprint(s.Err, "Password: ")
+	fmt.Fprint(s.Err, prompt+": ")
 	defer fmt.Fprintln(s.Err)
 	type answer struct {
 		text []byte
@@ -51,7 +56,7 @@ func (s *Streams) Password(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	case got := <-answers:
 		if got.err != nil {
-			return "", fmt.Errorf("asking for the password: %w", got.err)
+			return "", fmt.Errorf("asking for %s: %w", what, got.err)
 		}
 		return string(got.text), nil
 	}

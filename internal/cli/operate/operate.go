@@ -13,7 +13,7 @@ type app struct{ *cli.App }
 func Commands(shared *cli.App) []*cobra.Command {
 	a := &app{shared}
 	return append(newLifecycleCmds(a),
-		newUpCmd(a), newPlanCmd(a), newCreateCmd(a), newDownCmd(a), newScaleCmd(a), newRolloutCmd(a), newRollbackCmd(a), newVerifyCmd(a), newRotateCmd(a), newMaintenanceCmd(a),
+		newUpCmd(a), newPlanCmd(a), newCreateCmd(a), newDownCmd(a), newScaleCmd(a), newRolloutCmd(a), newRollbackCmd(a), newVerifyCmd(a), newRotateCmd(a), newMaintenanceCmd(a), newBackupCmd(a), newRestoreCmd(a),
 		newRunCmd(a), newExecCmd(a), newWaitCmd(a), newImagesCmd(a), newGetImagesCmd(a, "pull"), newGetImagesCmd(a, "build"),
 	)
 }

@@ -98,6 +98,13 @@ func (e *Engine) RunCommand(ctx context.Context, containerID string, command []s
 	return string(head), exitCode, err
 }
 
+// Pipe runs a command in a container between two streams; problem is the beginning of its standard error. Only ctx bounds it.
+func (e *Engine) Pipe(ctx context.Context, containerID string, command []string, in io.Reader, out io.Writer) (problem string, exitCode int, err error) {
+	var failure head
+	exitCode, err = e.Exec(ctx, containerID, Exec{Command: command, In: in, Out: out, Err: &failure})
+	return string(failure), exitCode, err
+}
+
 // head keeps the first maxOutput bytes that are written to it.
 type head []byte
 
