@@ -5,6 +5,7 @@ package accesslog
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,10 @@ type Line struct {
 
 	// nginx's alone, nil where the line has none; of several upstreams that it asked, those of each, as in "first, second : third".
 	URI, Upstream, UpstreamTimes []byte
+
+	// Of the line that nginx sends to the tier edge: its port, the block of upstreams that it asked, when their headers came.
+	Port               int64
+	Proxy, HeaderTimes []byte
 
 	// The firewall's alone.
 	Verdict    []byte
@@ -91,6 +96,12 @@ func Parse(line []byte) (Line, bool) {
 			l.Upstream = value
 		case "upstream_response_time":
 			l.UpstreamTimes = value
+		case "upstream_header_time":
+			l.HeaderTimes = value
+		case "proxy":
+			l.Proxy = value
+		case "port":
+			l.Port = number(value)
 		case "redis_ms":
 			l.Redis = decimal(value, time.Millisecond)
 		case "waf_ms":
@@ -207,6 +218,48 @@ func (l *Line) UpstreamTook() (sum time.Duration, ok bool) {
 		}
 	}
 	return sum, ok
+}
+
+// Answered reports whether the last upstream that nginx asked sent a response: otherwise nginx made one itself.
+func (l *Line) Answered() bool {
+	last := l.HeaderTimes[bytes.LastIndexByte(l.HeaderTimes, ' ')+1:]
+	return len(last) > 0 && last[0] >= '0' && last[0] <= '9'
+}
+
+// Attempt is what nginx asked one upstream.
+type Attempt struct {
+	Upstream []byte // its address
+	Answered bool   // it sent a response
+	Took     time.Duration
+}
+
+// Attempts are those of a request, in their order: there are several where an upstream did not answer.
+func (l *Line) Attempts() iter.Seq[Attempt] {
+	return func(yield func(Attempt) bool) {
+		upstreams, headers, times := l.Upstream, l.HeaderTimes, l.UpstreamTimes
+		for len(upstreams) > 0 {
+			var upstream, header, took []byte
+			upstream, upstreams = firstOf(upstreams)
+			header, headers = firstOf(headers)
+			took, times = firstOf(times)
+			a := Attempt{Upstream: upstream, Answered: len(header) > 0 && header[0] != '-'}
+			if len(took) > 0 && took[0] != '-' {
+				a.Took = decimal(took, time.Second)
+			}
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// firstOf returns the first value of several, and the others: "first, second : third".
+func firstOf(list []byte) (first, others []byte) {
+	end := bytes.IndexAny(list, ", ")
+	if end < 0 {
+		return list, nil
+	}
+	return list[:end], bytes.TrimLeft(list[end:], ",: ")
 }
 
 // LastUpstream is the upstream that gave the answer, nil where there was none.

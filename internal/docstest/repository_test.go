@@ -473,11 +473,14 @@ func TestVerbs(t *testing.T) {
 func TestTheTiers(t *testing.T) {
 	t.Run("web", func(t *testing.T) {
 		testTier(t, "docs/web.md", func(packageName string) bool {
-			return packageName != "waf" && packageName != "certs" && packageName != "archive"
+			return packageName != "waf" && packageName != "certs" && packageName != "archive" && packageName != "edge"
 		})
 	})
 	t.Run("waf", func(t *testing.T) {
 		testTier(t, "docs/waf.md", func(packageName string) bool { return packageName == "waf" || packageName == "tier" })
+	})
+	t.Run("edge", func(t *testing.T) {
+		testTier(t, "docs/monitoring.md", func(packageName string) bool { return packageName == "edge" || packageName == "tier" })
 	})
 	t.Run("certs", func(t *testing.T) {
 		testTier(t, "docs/tls.md", func(packageName string) bool { return packageName == "certs" || packageName == "tier" })

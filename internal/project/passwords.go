@@ -129,10 +129,7 @@ func (p *Project) openVault(w *wish, of map[string]planner.Image) func(context.C
 			return err
 		}
 		s.SetPasswords(secrets.Hashes())
-		if s.Secrets == nil {
-			s.Secrets = map[string]string{}
-		}
-		maps.Copy(s.Secrets, secrets.Newest())
+		s.SetSecrets(secrets.Newest())
 		return nil
 	}
 }

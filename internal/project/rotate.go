@@ -164,7 +164,7 @@ func (r *rotation) finish(ctx context.Context) error {
 	for name, passwords := range both {
 		newest[name] = passwords[:1]
 	}
-	r.stack.Secrets = both.Newest()
+	r.stack.SetSecrets(both.Newest())
 	if err := r.loadUsers(ctx, both, "old and new passwords are valid"); err != nil {
 		return err
 	}

@@ -17,7 +17,17 @@ type SecretExtension struct {
 	// Generate makes the secret a random password, which the project keeps (docs/adr/0026). The secret's file or variable is for other
 	// tools alone.
 	Generate bool `mapstructure:"generate" yaml:"generate,omitempty" json:"generate,omitempty"`
+	// Of is a generated secret from which this one is made, and Template its text, with `{}` for the password: for programs that want
+	// the password in a file of their own format.
+	Of       string `mapstructure:"of" yaml:"of,omitempty" json:"of,omitempty"`
+	Template string `mapstructure:"template" yaml:"template,omitempty" json:"template,omitempty"`
 }
+
+// made is a secret that is made from another one.
+type made struct{ name, of, template string }
+
+// hash identifies the secret's content, which follows from the template and the password.
+func (m made) hash(password string) string { return HashPassword(m.template + "\x00" + password) }
 
 // ConfigExtension is a config's `x-stackctl`.
 type ConfigExtension struct {
@@ -26,6 +36,8 @@ type ConfigExtension struct {
 	Passwords map[string]string `mapstructure:"passwords" yaml:"passwords,omitempty" json:"passwords,omitempty"`
 	// Loader is the user of Passwords as whom `stackctl rotate` lets Redis load the file again; "" is for a file that stays as it is.
 	Loader string `mapstructure:"loader" yaml:"loader,omitempty" json:"loader,omitempty"`
+	// Features says that the marks of features in the config count: see RenderFeatures. In the configuration of a proxy they always do.
+	Features bool `mapstructure:"features" yaml:"features,omitempty" json:"features,omitempty"`
 }
 
 // ConfigExtensionOf returns the config's `x-stackctl`, the zero value when it has none.
@@ -68,6 +80,17 @@ func (s *Stack) decodeFileExtensions() error {
 		if ext.Generate {
 			s.generated = append(s.generated, name)
 		}
+		if ext.Of != "" {
+			s.made = append(s.made, made{name: name, of: ext.Of, template: ext.Template})
+		}
+	}
+	for _, m := range s.made {
+		switch {
+		case !slices.Contains(s.generated, m.of):
+			return located(s.files, "secrets."+m.name+"."+extensionKey, fmt.Errorf("finding secret %q: it is no secret with %s: {generate: true}", m.of, extensionKey))
+		case !strings.Contains(m.template, "{}"):
+			return located(s.files, "secrets."+m.name+"."+extensionKey, fmt.Errorf("reading the template of secret %q: it has no {} for the password", m.name))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Project.Configs)) {
 		config := s.Project.Configs[name]
@@ -99,13 +122,50 @@ func (s *Stack) Generated() []string { return s.generated }
 
 // Generates reports whether a service has a generated secret.
 func (s *Stack) Generates(svc types.ServiceConfig) bool {
-	return slices.ContainsFunc(svc.Secrets, func(ref types.ServiceSecretConfig) bool { return slices.Contains(s.generated, ref.Source) })
+	return slices.ContainsFunc(svc.Secrets, func(ref types.ServiceSecretConfig) bool { return s.isKept(ref.Source) })
+}
+
+// isKept reports whether a secret's content comes from the project: a generated password, or what is made of one.
+func (s *Stack) isKept(secret string) bool {
+	return slices.Contains(s.generated, secret) || s.IsMade(secret)
+}
+
+// IsMade reports whether a secret is made from another one. Programs read such files when they start.
+func (s *Stack) IsMade(secret string) bool {
+	return slices.ContainsFunc(s.made, func(m made) bool { return m.name == secret })
+}
+
+// SecretSize is the size of a kept secret's file, in bytes, which is known before its content is.
+func (s *Stack) SecretSize(secret string) int64 {
+	for _, m := range s.made {
+		if m.name == secret {
+			return int64(len(m.template) + strings.Count(m.template, "{}")*(PasswordBytes-len("{}")))
+		}
+	}
+	return PasswordBytes
+}
+
+// SetSecrets sets the generated passwords, by the secret's name, and what is made of them.
+func (s *Stack) SetSecrets(passwords map[string]string) {
+	if s.Secrets == nil {
+		s.Secrets = map[string]string{}
+	}
+	maps.Copy(s.Secrets, passwords)
+	for _, m := range s.made {
+		s.Secrets[m.name] = strings.ReplaceAll(m.template, "{}", passwords[m.of])
+	}
 }
 
 // SetPasswords sets the hashes of the generated secrets, the newest of each first, and writes them into the ACL files. The newest
 // password itself, where it is known, is in Secrets.
 func (s *Stack) SetPasswords(hashes map[string][]string) {
-	s.Hashes = hashes
+	s.Hashes = maps.Clone(hashes)
+	for _, m := range s.made {
+		s.Hashes[m.name] = nil
+		for _, hash := range hashes[m.of] {
+			s.Hashes[m.name] = append(s.Hashes[m.name], m.hash(hash))
+		}
+	}
 	for name, config := range s.Project.Configs {
 		if ext := ConfigExtensionOf(config); len(ext.Passwords) > 0 {
 			config.Content = renderUsers(config.Content, ext.Passwords, hashes)

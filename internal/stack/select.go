@@ -119,7 +119,7 @@ func (s *Stack) readContent(ctx context.Context, name string) error {
 		return err
 	}
 	config.Content, config.File = string(content), ""
-	if s.isRendered(name) {
+	if s.isRendered(name) || ConfigExtensionOf(config).Features {
 		config.Content = RenderFeatures(config.Content, s.With, s.Project.Environment)
 	}
 	s.Project.Configs[name] = config
@@ -131,7 +131,7 @@ func (s *Stack) readSecrets(ctx context.Context) error {
 	s.Secrets = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Project.Secrets)) {
 		secret := s.Project.Secrets[name]
-		if slices.Contains(s.generated, name) {
+		if s.isKept(name) {
 			continue // its content is in the project: see SetPasswords
 		}
 		if secret.Environment != "" {

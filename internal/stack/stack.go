@@ -33,6 +33,7 @@ type Stack struct {
 
 	options   Options
 	generated []string                         // secrets
+	made      []made                           // secrets that follow from generated ones
 	dependsOn map[string]types.DependsOnConfig // by service, as the file has it: Select drops what is not selected
 	files     []types.ConfigFile               // unparsed, so that an error can name the line of a key
 }
@@ -101,6 +102,8 @@ type HostImage struct {
 	// Files are patterns of absolute paths of files and folders that the programs need besides their libraries.
 	Files       []string        `mapstructure:"files" yaml:"files,omitempty" json:"files,omitempty"`
 	Directories []HostDirectory `mapstructure:"directories" yaml:"directories,omitempty" json:"directories,omitempty"`
+	// Entrypoint is the image's: for services whose program has another path in their own image, and that therefore leave theirs out.
+	Entrypoint []string `mapstructure:"entrypoint" yaml:"entrypoint,omitempty" json:"entrypoint,omitempty"`
 }
 
 // HostDirectory is a directory of such an image; Owner is "uid:gid" and Mode is octal.

@@ -4,20 +4,34 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 var (
 	upstreamOpen = regexp.MustCompile(`^\s*upstream\s+([A-Za-z0-9_.-]+)\s*(\{|#|$)`)
 	serverLine   = regexp.MustCompile(`^(\s*server\s+)([A-Za-z0-9_.-]+)(:\d+)?(\s[^;]*)?;(.*)$`)
+	// syslogLine sends the access log to a service. Its tag names the service.
+	syslogLine = regexp.MustCompile(`^(\s*access_log\s+syslog:server=)([A-Za-z0-9_.-]+)(:\d+)?(,tag=([a-z0-9_]+)[,\s][^;]*);(.*)$`)
+	// countedLine tells the number of a service's replicas.
+	countedLine = regexp.MustCompile(`^(\s*[^#\s].*[ "])\d+(\\n";\s*# replicas of )([A-Za-z0-9_.-]+)\s*$`)
+	// absentMark stands before a line whose service has no replica.
+	absentMark = regexp.MustCompile(`^(\s*)# none of [a-z0-9_.-]+: (.*)$`)
 )
 
 // RenderUpstreams replaces each `server` line that names a service, inside an `upstream` block of an nginx configuration, with one
-// line per address of the service, with the same port and parameters. The rest is unchanged. A service that is not in addresses
-// keeps its line; one with no address gets a server that is down, because nginx rejects an upstream block without servers.
+// line per address of the service, with the same port and parameters. A line `access_log syslog:server=SERVICE:PORT,tag=SERVICE,...;`
+// gets the first of the addresses: nginx would look the name up only once, and not start without an answer. A line that ends with
+// `0\n"; # replicas of SERVICE` gets the number of addresses in the place of the 0. The rest is unchanged. A
+// service that is not in addresses keeps its line; one with no address gets a server that is down, because nginx rejects an upstream
+// block without servers, and is sent no log.
 func RenderUpstreams(conf string, addresses map[string][]string) string {
 	var out strings.Builder
 	eachLine(conf, func(line, _ string, m []string) {
+		if counted := countedLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); counted != nil {
+			out.WriteString(withCount(line, counted, len(addresses[counted[3]])))
+			return
+		}
 		var found []string
 		known := false
 		if m != nil {
@@ -32,12 +46,28 @@ func RenderUpstreams(conf string, addresses map[string][]string) string {
 			found, down = []string{unusedAddress}, " down"
 		}
 		end := line[len(strings.TrimRight(line, "\r\n")):]
+		if isSyslog(m) {
+			if down != "" {
+				indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+				out.WriteString(indent + "# none of " + m[2] + ": " + line[len(indent):])
+				return
+			}
+			found = found[:1]
+		}
 		for _, address := range found {
 			out.WriteString(m[1] + address + m[3] + m[4] + down + ";" + m[5] + cmp.Or(end, "\n"))
 		}
 	})
 	return out.String()
 }
+
+// withCount puts the number of replicas into a match of countedLine.
+func withCount(line string, counted []string, n int) string {
+	return counted[1] + strconv.Itoa(n) + counted[2] + counted[3] + line[len(strings.TrimRight(line, "\r\n")):]
+}
+
+// isSyslog reports whether a match is one of syslogLine, and not of serverLine.
+func isSyslog(m []string) bool { return strings.HasPrefix(strings.TrimSpace(m[1]), "access_log") }
 
 // unusedAddress belongs to no host (RFC 5737).
 const unusedAddress = "192.0.2.1"
@@ -49,6 +79,12 @@ func CollapseUpstreams(conf string, serviceAt func(address, block string) string
 	var out strings.Builder
 	last := ""
 	eachLine(conf, func(line, block string, m []string) {
+		if absent := absentMark.FindStringSubmatch(strings.TrimRight(line, "\r\n")); absent != nil {
+			line = absent[1] + absent[2] + line[len(strings.TrimRight(line, "\r\n")):]
+		}
+		if counted := countedLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); counted != nil {
+			line = withCount(line, counted, 0)
+		}
 		service := ""
 		if m != nil {
 			service = serviceAt(m[2], block)
@@ -66,7 +102,7 @@ func CollapseUpstreams(conf string, serviceAt func(address, block string) string
 	return out.String()
 }
 
-// UpstreamServices lists the names in the `server` lines inside the `upstream` blocks, each once.
+// UpstreamServices lists the names in the `server` lines inside the `upstream` blocks, and of those that get the log, each once.
 func UpstreamServices(conf string) []string {
 	var names []string
 	eachLine(conf, func(_, _ string, m []string) {
@@ -78,7 +114,7 @@ func UpstreamServices(conf string) []string {
 }
 
 // eachLine calls do for each line of a configuration; inside an `upstream` block, block is its name and server the match of
-// serverLine.
+// serverLine. A line that sends the log to a service is like a line of a block with the name of its tag.
 func eachLine(conf string, do func(line, block string, server []string)) {
 	inside, block := false, ""
 	for line := range strings.Lines(conf) {
@@ -93,6 +129,9 @@ func eachLine(conf string, do func(line, block string, server []string)) {
 		var server []string
 		if inside {
 			server = serverLine.FindStringSubmatch(text)
+		} else if m := syslogLine.FindStringSubmatch(text); m != nil {
+			do(line, m[5], []string{m[0], m[1], m[2], m[3], m[4], m[6]})
+			continue
 		}
 		do(line, block, server)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 
-	"stackctl.dev/stackctl/internal/orchestrate/configs"
 	"stackctl.dev/stackctl/internal/orchestrate/steps"
 )
 
@@ -25,7 +24,7 @@ func writeFiles(ctx context.Context, w Engine, a steps.WriteFiles) error {
 	for _, f := range a.Contents() {
 		header := &tar.Header{
 			Name: strings.TrimPrefix(strings.TrimPrefix(f.Path, root), "/"), Mode: f.Mode, Uid: f.UID, Gid: f.GID,
-			Size: int64(len(f.Content)), Typeflag: tar.TypeReg, ModTime: time.Unix(configs.StampOf(f.Content).Time, 0),
+			Size: int64(len(f.Content)), Typeflag: tar.TypeReg, ModTime: time.Unix(f.Stamp().Time, 0),
 		}
 		if err := tw.WriteHeader(header); err != nil {
 			return err

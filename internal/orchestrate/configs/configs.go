@@ -53,7 +53,7 @@ func (f File) Stamp() Stamp {
 	if err != nil || len(sum) != sha256.Size {
 		return StampOf(f.Content)
 	}
-	return Stamp{Size: stack.PasswordBytes, Time: int64(binary.BigEndian.Uint32(sum[:4]) >> 1)}
+	return Stamp{Size: f.Size, Time: int64(binary.BigEndian.Uint32(sum[:4]) >> 1)}
 }
 
 // MarkOf is the file beside a config of a service that reloads: it says which content the program was last told to
@@ -64,7 +64,7 @@ func MarkOf(f File) File {
 		f.Sum = hex.EncodeToString(sum[:])
 	}
 	dir, name := path.Split(f.Path)
-	f.Path, f.Content, f.Sum = dir+"."+name+".loaded", f.Sum+"\n", ""
+	f.Path, f.Content, f.Sum, f.Size = dir+"."+name+".loaded", f.Sum+"\n", "", 0
 	return f
 }
 
@@ -115,9 +115,12 @@ func ConfigTarget(c types.ServiceConfigObjConfig) string {
 
 // File is a file to be written into a container.
 type File struct {
-	Path     string
-	Content  string
-	Sum      string // SHA-256 of a content that may not have been read yet, in hexadecimal digits; "" if Content is all there is
+	Path    string
+	Content string
+	// Sum identifies a content that may not have been read yet, by an SHA-256 in hexadecimal digits, and Size is its length; "" if
+	// Content is all there is.
+	Sum      string
+	Size     int64
 	Mode     int64
 	UID, GID int
 }

@@ -3,6 +3,7 @@ package images
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ const hostDockerfile = `FROM scratch
 ADD rootfs.tar /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENV %s_VERSION=%s
+ENTRYPOINT %s
 `
 
 // makeFromHost makes the service's image from this host's programs, as `x-stackctl.host` describes it.
@@ -49,7 +51,7 @@ func makeFromHost(ctx context.Context, e Engine, svc types.ServiceConfig, res Re
 	res.Ref = fmt.Sprintf("%s%s:%s", hostRepository, svc.Name, version)
 	res.Origin = OriginHost
 	work := newWork(sink, "build image", res)
-	content, err := hostContext(rootfs, program, version)
+	content, err := hostContext(rootfs, program, version, host.Entrypoint)
 	if err != nil {
 		return res, work.failed(err)
 	}
@@ -101,11 +103,15 @@ func numericOwner(text string) (uid, gid int, err error) {
 }
 
 // hostContext keeps the context in memory: an image is about 20 MB, and a tar needs its size first.
-func hostContext(rootfs *hostimage.Rootfs, program, version string) (io.Reader, error) {
+func hostContext(rootfs *hostimage.Rootfs, program, version string, entrypoint []string) (io.Reader, error) {
 	var inner bytes.Buffer
 	if _, err := rootfs.WriteTo(&inner); err != nil {
 		return nil, err
 	}
-	dockerfile := fmt.Appendf(nil, hostDockerfile, strings.ToUpper(strings.ReplaceAll(program, "-", "_")), version)
+	words, err := json.Marshal(append([]string{}, entrypoint...))
+	if err != nil {
+		return nil, err
+	}
+	dockerfile := fmt.Appendf(nil, hostDockerfile, strings.ToUpper(strings.ReplaceAll(program, "-", "_")), version, words)
 	return tarOf(map[string][]byte{"Dockerfile": dockerfile, "rootfs.tar": inner.Bytes()}, "Dockerfile", "rootfs.tar")
 }

@@ -35,7 +35,7 @@ func (p *planner) staticFiles(d decision) []configs.File {
 	for _, ref := range d.service.Secrets {
 		f := configs.File{Path: configs.SecretTarget(ref), Content: p.stack.Secrets[ref.Source], Mode: 0o444, UID: uid, GID: gid}
 		if hashes := p.stack.Hashes[ref.Source]; len(hashes) > 0 {
-			f.Sum = hashes[0]
+			f.Sum, f.Size = hashes[0], p.stack.SecretSize(ref.Source)
 		}
 		if ref.Mode != nil {
 			f.Mode = int64(*ref.Mode)

@@ -24,6 +24,9 @@ const (
 	verdictGone        = "gone"        // the client closed the connection
 )
 
+// verdictHeader tells nginx that this tier has answered, and not the web tier; nginx does not pass it on.
+const verdictHeader = "X-Waf-Verdict"
+
 // exchange is a request, what is known of it, and its response.
 type exchange struct {
 	id         string
@@ -87,6 +90,7 @@ func (x *exchange) answer(status int, verdict, text string) {
 	header := x.rec.Header()
 	clear(header) // of a response that is not passed on
 	header[tier.RequestIDHeader] = []string{x.id}
+	header[verdictHeader] = []string{verdict}
 	header["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	header["Cache-Control"] = []string{"no-store"}
 	if status == http.StatusRequestEntityTooLarge || verdict == verdictRefused {
