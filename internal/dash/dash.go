@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"runtime"
+	"slices"
 	"time"
 
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
@@ -15,6 +16,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/observe"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/project"
+	"stackctl.dev/stackctl/internal/prometheus"
 	"stackctl.dev/stackctl/internal/store"
 	"stackctl.dev/stackctl/internal/tui"
 )
@@ -119,6 +121,8 @@ const certificateEvery = time.Minute
 func (l *Live) standing() func(context.Context) (tui.Standing, error) {
 	var last tui.Standing
 	var looked time.Time
+	var client *prometheus.Client
+	var of *engine.Engine
 	return func(ctx context.Context) (tui.Standing, error) {
 		eng, err := l.engine(ctx)
 		if err != nil {
@@ -129,6 +133,26 @@ func (l *Live) standing() func(context.Context) (tui.Standing, error) {
 			return last, err
 		}
 		_, last.Maintenance = chosen.Maintenance()
+		last.Alert, last.Critical, last.Further = "", false, 0
+		if slices.Contains(chosen.With, prometheus.Feature) {
+			if client == nil || of != eng {
+				client, of = prometheus.Reach(eng, l.Project), eng
+			}
+			alerts, err := client.Worst(ctx)
+			client.Close() // an idle tunnel is a process in a container
+			if err != nil {
+				last.Alert = "no answer from Prometheus"
+			}
+			for _, alert := range alerts {
+				switch {
+				case !alert.Firing():
+				case last.Alert == "":
+					last.Alert, last.Critical = alert.Name, alert.Critical()
+				default:
+					last.Further++
+				}
+			}
+		}
 		if time.Since(looked) < certificateEvery {
 			return last, nil
 		}

@@ -21,6 +21,9 @@ import (
 // Service is Prometheus's name in the stack.
 const Service = "prometheus"
 
+// Feature is what turns it on.
+const Feature = "monitoring"
+
 // address is where it listens, as seen from inside the project.
 const address = Service + ":9090"
 

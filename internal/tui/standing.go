@@ -2,12 +2,14 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"stackctl.dev/stackctl/internal/certificate"
 	"stackctl.dev/stackctl/internal/orchestrate/retry"
+	"stackctl.dev/stackctl/internal/tui/draw"
 )
 
 // Standing is what the header says besides the state of the containers.
@@ -15,6 +17,10 @@ type Standing struct {
 	Maintenance bool // visitors get a message instead of the stack
 	// Certificate is that of the stack; nil without TLS.
 	Certificate *certificate.Status
+	// Alert is the worst one that fires, "" for none; Critical says that something does not work, and Further is how many more fire.
+	Alert    string
+	Critical bool
+	Further  int
 }
 
 const (
@@ -44,6 +50,17 @@ func (m *Model) standingTexts() (texts []string) {
 	t := m.theme
 	if m.standing.Maintenance {
 		texts = append(texts, t.Warn.Bold(true).Render("⚠ maintenance"))
+	}
+	if m.standing.Alert != "" {
+		sign, style := "⚠ ", t.Warn
+		if m.standing.Critical {
+			sign, style = "✖ ", t.Bad
+		}
+		text := sign + draw.Safe(m.standing.Alert)
+		if m.standing.Further > 0 {
+			text += fmt.Sprintf(" and %d more", m.standing.Further)
+		}
+		texts = append(texts, style.Bold(true).Render(text))
 	}
 	if c := m.standing.Certificate; c != nil {
 		now := m.clock()

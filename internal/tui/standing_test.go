@@ -18,6 +18,8 @@ import (
 func TestTheHeaderSaysHowTheStackStands(t *testing.T) {
 	for want, standing := range map[string]Standing{
 		"│ ⚠ maintenance │":                         {Maintenance: true},
+		"│ ✖ ReplicaDown and 2 more │":              {Alert: "ReplicaDown", Critical: true, Further: 2},
+		"│ ⚠ DiskNearlyFull │":                      {Alert: "DiskNearlyFull"},
 		"│ certificate 89 days left │":              {Certificate: &certificate.Status{NotAfter: noon.Add(89*24*time.Hour + time.Hour)}},
 		"│ ⚠ certificate 13 days left │":            {Certificate: &certificate.Status{NotAfter: noon.Add(13*24*time.Hour + time.Hour)}},
 		"│ ✖ certificate 25 hours left │":           {Certificate: &certificate.Status{NotAfter: noon.Add(25*time.Hour + time.Minute)}},
