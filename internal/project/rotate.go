@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"stackctl.dev/stackctl/internal/orchestrate/apply"
 	"stackctl.dev/stackctl/internal/orchestrate/configs"
 	"stackctl.dev/stackctl/internal/orchestrate/kept"
@@ -171,10 +173,35 @@ func (r *rotation) finish(ctx context.Context) error {
 	if err := r.write(ctx, r.clientFiles(), "its password changed"); err != nil {
 		return err
 	}
+	if err := r.restart(ctx); err != nil {
+		return err
+	}
 	if err := r.loadUsers(ctx, newest, "the old passwords are no longer valid"); err != nil {
 		return err
 	}
 	return r.store(ctx, newest)
+}
+
+// restart restarts what reads its password once, at its start: the services with a secret that is made from another one.
+func (r *rotation) restart(ctx context.Context) error {
+	var services []string
+	for name, svc := range r.stack.Project.Services {
+		reads := slices.ContainsFunc(svc.Secrets, func(ref types.ServiceSecretConfig) bool { return r.stack.IsMade(ref.Source) })
+		if reads && slices.ContainsFunc(r.observed.Of(name), observe.Container.Running) {
+			services = append(services, name)
+		}
+	}
+	if len(services) == 0 {
+		return nil
+	}
+	slices.Sort(services)
+	plan, err := planner.Restart(r.observed, planner.Choice{Services: services})
+	if err != nil {
+		return err
+	}
+	err = apply.Plan(ctx, r.Engine, plan, r.Sink)
+	r.done.Follow(plan, slices.Repeat([]bool{true}, len(plan.Ops)))
+	return err
 }
 
 // clientFiles lists the files with generated secrets, by service.
@@ -182,7 +209,7 @@ func (r *rotation) clientFiles() map[string][]string {
 	files := map[string][]string{}
 	for name, svc := range r.stack.Project.Services {
 		for _, ref := range svc.Secrets {
-			if slices.Contains(r.stack.Generated(), ref.Source) {
+			if slices.Contains(r.stack.Generated(), ref.Source) || r.stack.IsMade(ref.Source) {
 				files[name] = append(files[name], configs.SecretTarget(ref))
 			}
 		}

@@ -24,7 +24,7 @@ const (
 	// batch is how many lines are read with one call.
 	batch = 64
 	// gather is how long lines may wait in the socket's queue while there are many: being woken for each one costs more than it does to
-	// count it. The queue holds those of some 50 ms at 7,000 requests a second.
+	// count it. The queue holds those of 40 ms at 7,000 requests a second, with Linux's default size.
 	gather = 5 * time.Millisecond
 	// queueBytes is the size of the queue that is asked for; the kernel gives at most net.core.rmem_max.
 	queueBytes = 4 << 20
