@@ -2,7 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,5 +174,90 @@ func TestMonitoringUnderLoad(t *testing.T) {
 		if report.All.Failed > 0 || report.All.Requests == 0 {
 			t.Errorf("%v: of %d requests %d failed: %v", args, report.All.Requests, report.All.Failed, report.All.Reasons)
 		}
+	}
+}
+
+// Alerts are sent to the URL in a file, which nothing shows.
+func TestAlertsAreSent(t *testing.T) {
+	needMonitoring(t)
+	t.Parallel()
+	eng := connected(t)
+	got := make(chan string, 100)
+	// The gateway of the project's network is this machine.
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		select {
+		case got <- r.URL.Path + " " + string(body):
+		default:
+		}
+	}))
+	listener, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "webhook")
+	const token = "T0-secret-token"
+	write := func(host string) {
+		t.Helper()
+		text := fmt.Sprintf("http://%s:%d/%s\n", host, listener.Addr().(*net.TCPAddr).Port, token)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("192.0.2.1")
+	m := monitoredStack(t, "webhook", "--alert-webhook", file)
+	containers := look(t, m.project).Containers
+	details, err := eng.ContainerInspect(t.Context(), containers[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, network := range details.NetworkSettings.Networks {
+		write(network.Gateway)
+	}
+	must(t, m.project, m.port, "up") // the file is read again
+	m.until(t, time.Minute, "count(up == 1)", is(7))
+	if out, err := exec.CommandContext(t.Context(), "docker", "stop", "-t", "0", m.project+"-web-1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	limit := time.After(2 * time.Minute)
+	for {
+		select {
+		case body := <-got:
+			if strings.HasPrefix(body, "/"+token+" ") && strings.Contains(body, `"alertname":"ReplicaDown"`) && strings.Contains(body, `"status":"firing"`) {
+				must(t, m.project, m.port, "up")
+				shown(t, m, token)
+				must(t, m.project, m.port, "up", "--alert-webhook", "")
+				if len(look(t, m.project).Of("alertmanager")) > 0 {
+					t.Error("alertmanager is there after it was turned off")
+				}
+				return
+			}
+		case <-limit:
+			t.Fatal("no alert was sent")
+		}
+	}
+}
+
+// shown fails if one of the containers, kept ones too, or a command shows the text.
+func shown(t *testing.T, m *monitored, text string) {
+	t.Helper()
+	for _, args := range [][]string{{"config"}, {"history"}, {"logs"}, {"features"}} {
+		if out := must(t, m.project, m.port, args...); strings.Contains(out, text) {
+			t.Errorf("%v shows the token", args)
+		}
+	}
+	ids, err := exec.CommandContext(t.Context(), "docker", "ps", "-aq", "--filter", "name="+m.project).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), "docker", append([]string{"inspect"}, strings.Fields(string(ids))...)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), text) {
+		t.Error("docker inspect shows the token")
 	}
 }

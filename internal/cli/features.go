@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/certificate"
+	"stackctl.dev/stackctl/internal/prometheus"
 	"stackctl.dev/stackctl/internal/stack"
 )
 
@@ -66,6 +68,9 @@ func (c *Chosen) Read(flags *pflag.FlagSet) error {
 			continue
 		}
 		if value == "" { // back to the default
+			if choice.Flag == webhookFlag {
+				c.Without = append(c.Without, alertingFeature)
+			}
 			c.Variables[choice.Variable] = ""
 			continue
 		}
@@ -77,7 +82,13 @@ func (c *Chosen) Read(flags *pflag.FlagSet) error {
 			}
 			c.With = append(c.With, limitsFeature)
 		}
-		if slices.Contains([]string{"tls-cert", "tls-key", "waf-exclusions"}, choice.Flag) {
+		if choice.Flag == webhookFlag {
+			if err := checkWebhook(value); err != nil {
+				return err
+			}
+			c.With = append(c.With, prometheus.Feature, alertingFeature)
+		}
+		if slices.Contains([]string{"tls-cert", "tls-key", "waf-exclusions", "alert-webhook"}, choice.Flag) {
 			if absolute, err := filepath.Abs(value); err == nil {
 				value = absolute
 			}
@@ -90,11 +101,46 @@ func (c *Chosen) Read(flags *pflag.FlagSet) error {
 		}
 		c.Variables[choice.Variable] = value
 	}
+	if slices.Contains(c.Without, prometheus.Feature) && c.Variables[webhookVariable] == "" { // there would be nothing to send
+		c.Without = append(c.Without, alertingFeature)
+		c.Variables[webhookVariable] = ""
+	}
 	if err := c.readTLS(); err != nil {
 		return err
 	}
 	if i := slices.IndexFunc(c.With, func(name string) bool { return slices.Contains(c.Without, name) }); i >= 0 {
 		return Wrong("checking flags: feature %q is to be turned on and off", c.With[i])
+	}
+	return nil
+}
+
+// What sends alerts.
+const (
+	alertingFeature = "alerting"
+	webhookFlag     = "alert-webhook"
+	webhookVariable = "STACKCTL_ALERT_WEBHOOK"
+)
+
+// maxURL bounds the file with a URL, in bytes.
+const maxURL = 4 << 10
+
+// checkWebhook checks the file before anything is started. The URL itself, which may have a token, is in no flag: flags are kept where
+// everyone who reaches the engine reads them.
+func checkWebhook(file string) error {
+	if strings.HasPrefix(file, "http://") || strings.HasPrefix(file, "https://") {
+		return Wrong("checking --%s: a URL may have a token, which others would see; write it into a file, and give the name of that", webhookFlag)
+	}
+	if info, err := os.Stat(file); err == nil && info.Size() > maxURL {
+		return Wrong("checking --%s %q: it has %d bytes; write one URL into it", webhookFlag, file, info.Size())
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return Wrong("checking --%s: %w", webhookFlag, err)
+	}
+	text := strings.TrimSpace(string(content))
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(text, "'\"\\ \t\r\n{}") {
+		return Wrong("checking --%s %q: it has to have one URL, which begins with https:// or http://, without quotes and spaces", webhookFlag, file)
 	}
 	return nil
 }

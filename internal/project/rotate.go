@@ -186,7 +186,7 @@ func (r *rotation) finish(ctx context.Context) error {
 func (r *rotation) restart(ctx context.Context) error {
 	var services []string
 	for name, svc := range r.stack.Project.Services {
-		reads := slices.ContainsFunc(svc.Secrets, func(ref types.ServiceSecretConfig) bool { return r.stack.IsMade(ref.Source) })
+		reads := slices.ContainsFunc(svc.Secrets, func(ref types.ServiceSecretConfig) bool { return r.stack.MadeOfPassword(ref.Source) })
 		if reads && slices.ContainsFunc(r.observed.Of(name), observe.Container.Running) {
 			services = append(services, name)
 		}
@@ -209,7 +209,7 @@ func (r *rotation) clientFiles() map[string][]string {
 	files := map[string][]string{}
 	for name, svc := range r.stack.Project.Services {
 		for _, ref := range svc.Secrets {
-			if slices.Contains(r.stack.Generated(), ref.Source) || r.stack.IsMade(ref.Source) {
+			if slices.Contains(r.stack.Generated(), ref.Source) || r.stack.MadeOfPassword(ref.Source) {
 				files[name] = append(files[name], configs.SecretTarget(ref))
 			}
 		}

@@ -60,7 +60,7 @@ func TestSettings(t *testing.T) {
 func TestChoicesAreChecked(t *testing.T) {
 	good := map[string][]string{
 		"bind": {"127.0.0.1", "0.0.0.0", "[::]", "::1"}, "tls-port": {"1", "65535"}, "rate": {"1", "50"}, "tls-issuer": {"internal", "files", "acme"}, "tls-cert": {"/a/b.pem"}, "tls-key": {"/k"}, "domain": {"example.org", "a.example.org,192.0.2.1", "localhost"}, "email": {"a@example.org"}, "acme-directory": {"https://ca.example.org/dir"},
-		"trusted-proxy": {"192.0.2.1", "192.0.2.0/24,2001:db8::/32"}, "waf": {"detect", "block"}, "waf-paranoia": {"1", "4"}, "waf-exclusions": {"/a.conf"},
+		"trusted-proxy": {"192.0.2.1", "192.0.2.0/24,2001:db8::/32"}, "waf": {"detect", "block"}, "waf-paranoia": {"1", "4"}, "waf-exclusions": {"/a.conf"}, "alert-webhook": {"/run/webhook"},
 	}
 	for _, c := range Choices {
 		for _, value := range good[c.Flag] {

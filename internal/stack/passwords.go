@@ -17,14 +17,17 @@ type SecretExtension struct {
 	// Generate makes the secret a random password, which the project keeps (docs/adr/0026). The secret's file or variable is for other
 	// tools alone.
 	Generate bool `mapstructure:"generate" yaml:"generate,omitempty" json:"generate,omitempty"`
-	// Of is a generated secret from which this one is made, and Template its text, with `{}` for the password: for programs that want
-	// the password in a file of their own format.
+	// Of is a secret from which this one is made, and Template its text, with `{}` for the secret without space around it: for programs
+	// that want it in a file of their own format.
 	Of       string `mapstructure:"of" yaml:"of,omitempty" json:"of,omitempty"`
 	Template string `mapstructure:"template" yaml:"template,omitempty" json:"template,omitempty"`
 }
 
 // made is a secret that is made from another one.
-type made struct{ name, of, template string }
+type made struct {
+	name, of, template string
+	source             types.SecretConfig // of the other one
+}
 
 // hash identifies the secret's content, which follows from the template and the password.
 func (m made) hash(password string) string { return HashPassword(m.template + "\x00" + password) }
@@ -48,6 +51,13 @@ func ConfigExtensionOf(config types.ConfigObjConfig) ConfigExtension {
 
 // PasswordBytes is the length of a generated password in the file that holds it: 256 random bits in hexadecimal digits.
 const PasswordBytes = 64
+
+// content is the text of the secret.
+func (m made) content(secret string) string {
+	return strings.ReplaceAll(m.template, "{}", strings.TrimSpace(secret))
+}
+
+func has[T any](m map[string]T, key string) bool { _, ok := m[key]; return ok }
 
 // NewPassword returns a random password.
 func NewPassword() string {
@@ -81,13 +91,13 @@ func (s *Stack) decodeFileExtensions() error {
 			s.generated = append(s.generated, name)
 		}
 		if ext.Of != "" {
-			s.made = append(s.made, made{name: name, of: ext.Of, template: ext.Template})
+			s.made = append(s.made, made{name: name, of: ext.Of, template: ext.Template, source: s.Project.Secrets[ext.Of]})
 		}
 	}
 	for _, m := range s.made {
 		switch {
-		case !slices.Contains(s.generated, m.of):
-			return located(s.files, "secrets."+m.name+"."+extensionKey, fmt.Errorf("finding secret %q: it is no secret with %s: {generate: true}", m.of, extensionKey))
+		case !has(s.Project.Secrets, m.of) || s.IsMade(m.of):
+			return located(s.files, "secrets."+m.name+"."+extensionKey, fmt.Errorf("finding secret %q: it is not under secrets, or is made from another one itself", m.of))
 		case !strings.Contains(m.template, "{}"):
 			return located(s.files, "secrets."+m.name+"."+extensionKey, fmt.Errorf("reading the template of secret %q: it has no {} for the password", m.name))
 		}
@@ -127,12 +137,17 @@ func (s *Stack) Generates(svc types.ServiceConfig) bool {
 
 // isKept reports whether a secret's content comes from the project: a generated password, or what is made of one.
 func (s *Stack) isKept(secret string) bool {
-	return slices.Contains(s.generated, secret) || s.IsMade(secret)
+	return slices.Contains(s.generated, secret) || s.MadeOfPassword(secret)
 }
 
-// IsMade reports whether a secret is made from another one. Programs read such files when they start.
+// IsMade reports whether a secret is made from another one.
 func (s *Stack) IsMade(secret string) bool {
 	return slices.ContainsFunc(s.made, func(m made) bool { return m.name == secret })
+}
+
+// MadeOfPassword reports whether a secret is made from a generated one. Programs read such files when they start.
+func (s *Stack) MadeOfPassword(secret string) bool {
+	return slices.ContainsFunc(s.made, func(m made) bool { return m.name == secret && slices.Contains(s.generated, m.of) })
 }
 
 // SecretSize is the size of a kept secret's file, in bytes, which is known before its content is.
@@ -152,7 +167,9 @@ func (s *Stack) SetSecrets(passwords map[string]string) {
 	}
 	maps.Copy(s.Secrets, passwords)
 	for _, m := range s.made {
-		s.Secrets[m.name] = strings.ReplaceAll(m.template, "{}", passwords[m.of])
+		if password, ok := passwords[m.of]; ok {
+			s.Secrets[m.name] = m.content(password)
+		}
 	}
 }
 
@@ -161,6 +178,9 @@ func (s *Stack) SetSecrets(passwords map[string]string) {
 func (s *Stack) SetPasswords(hashes map[string][]string) {
 	s.Hashes = maps.Clone(hashes)
 	for _, m := range s.made {
+		if !slices.Contains(s.generated, m.of) {
+			continue
+		}
 		s.Hashes[m.name] = nil
 		for _, hash := range hashes[m.of] {
 			s.Hashes[m.name] = append(s.Hashes[m.name], m.hash(hash))

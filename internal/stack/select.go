@@ -130,23 +130,39 @@ func (s *Stack) readContent(ctx context.Context, name string) error {
 func (s *Stack) readSecrets(ctx context.Context) error {
 	s.Secrets = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(s.Project.Secrets)) {
-		secret := s.Project.Secrets[name]
-		if s.isKept(name) {
-			continue // its content is in the project: see SetPasswords
+		if s.isKept(name) || s.IsMade(name) {
+			continue // its content is in the project, see SetPasswords, or follows from another one
 		}
-		if secret.Environment != "" {
-			value, ok := s.Project.Environment[secret.Environment]
-			if !ok {
-				return located(s.files, "secrets."+name, fmt.Errorf("reading secret %q: the variable %s is not set", name, secret.Environment))
-			}
-			s.Secrets[name] = value
+		content, err := s.readSecret(ctx, name, s.Project.Secrets[name])
+		if err != nil {
+			return err
+		}
+		s.Secrets[name] = content
+	}
+	for _, m := range s.made {
+		if _, used := s.Project.Secrets[m.name]; !used || s.isKept(m.name) {
 			continue
 		}
-		content, err := ReadFile(ctx, secret.File, configLimit) // the embedded stack has none of its own
+		secret, err := s.readSecret(ctx, m.of, m.source) // no service has it, so it is no longer in the model
 		if err != nil {
-			return located(s.files, "secrets."+name, fmt.Errorf("reading secret %q: %w", name, err))
+			return err
 		}
-		s.Secrets[name] = string(content)
+		s.Secrets[m.name] = m.content(secret)
 	}
 	return nil
+}
+
+func (s *Stack) readSecret(ctx context.Context, name string, secret types.SecretConfig) (string, error) {
+	if secret.Environment != "" {
+		value, ok := s.Project.Environment[secret.Environment]
+		if !ok {
+			return "", located(s.files, "secrets."+name, fmt.Errorf("reading secret %q: the variable %s is not set", name, secret.Environment))
+		}
+		return value, nil
+	}
+	content, err := ReadFile(ctx, secret.File, configLimit) // the embedded stack has none of its own
+	if err != nil {
+		return "", located(s.files, "secrets."+name, fmt.Errorf("reading secret %q: %w", name, err))
+	}
+	return string(content), nil
 }

@@ -57,6 +57,7 @@ var Choices = []Choice{
 	{"STACKCTL_TRUSTED_PROXY", "trusted-proxy", "take clients' addresses from X-Forwarded-For of these proxies, as networks separated by commas", checkNetworks},
 	{"STACKCTL_WAF_MODE", "waf", "what the feature waf does with attacks: detect or block (default block)", oneOf("detect", "block")},
 	{"STACKCTL_WAF_PARANOIA", "waf-paranoia", "paranoia level of the feature waf, 1 to 4 (default 1)", oneOf("1", "2", "3", "4")},
+	{"STACKCTL_ALERT_WEBHOOK", "alert-webhook", "file with the URL that alerts are sent to; it turns monitoring on", checkPath},
 	{"STACKCTL_WAF_EXCLUSIONS", "waf-exclusions", "file of directives for the feature waf, such as rules to leave out", checkPath},
 }
 
