@@ -37,6 +37,7 @@ type exactStack struct {
 	t             *testing.T
 	project, port string
 	tlsPort       string // "" without TLS
+	database      bool
 	files         []string
 }
 
@@ -256,6 +257,9 @@ func (s *exactStack) newKiller(seed uint64) *killer {
 	tiers := []string{"web-1", "web-2", "web-3", "redis-1", "nginx-1"}
 	if s.tlsPort != "" {
 		tiers = append(tiers, "waf-1", "tls-1")
+	}
+	if s.database {
+		tiers = append(tiers, "postgres-1", "archive-1")
 	}
 	for _, name := range tiers {
 		k.names = append(k.names, s.project+"-"+name)

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stackctl.dev/stackctl/internal/history"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 	"stackctl.dev/stackctl/internal/orchestrate/images"
 	"stackctl.dev/stackctl/internal/orchestrate/label"
@@ -143,6 +145,19 @@ func DialStore(ctx context.Context, eng *engine.Engine, project string) (store.D
 		return nil, err
 	}
 	return store.Reach(eng, project), nil
+}
+
+// NeedHistory returns an error if the project keeps no history of visits, or if its tier does not run.
+func NeedHistory(ctx context.Context, eng *engine.Engine, project string) error {
+	switch exists, running, err := eng.ServiceState(ctx, project, history.Service); {
+	case err != nil:
+		return err
+	case !exists:
+		return fmt.Errorf("reading the history of visits: project %q keeps none; `stackctl up --with database` turns it on", project)
+	case !running:
+		return fmt.Errorf("reading the history of visits: service %q does not run; `stackctl up` starts it", history.Service)
+	}
+	return nil
 }
 
 // HistoryFile is where the Redis console keeps its history; "" where there is no place for it.

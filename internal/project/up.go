@@ -85,6 +85,11 @@ func (p *Project) Up(ctx context.Context, s *stack.Stack, o UpOptions) (Result, 
 	if w.result != nil {
 		result.URLs = urls(w.result)
 	}
+	if err == nil && !o.NoWait && o.Attach == nil {
+		if warning := p.lossWarning(ctx, w.result, result.Changed); warning != "" {
+			result.Warnings = append(result.Warnings, warning)
+		}
+	}
 	return result, err
 }
 

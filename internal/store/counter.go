@@ -112,6 +112,14 @@ func (c *Client) Undo(ctx context.Context) (from, to int64, err error) {
 	return from, to, nil
 }
 
+// Raise adds to the counter, which becomes that number if there is none, and returns it before and after.
+func (c *Client) Raise(ctx context.Context, by int64) (from, to int64, err error) {
+	if to, err = c.rdb.IncrBy(ctx, VisitsKey, by).Result(); err != nil {
+		return 0, 0, counterError("raising", err)
+	}
+	return to - by, to, nil
+}
+
 // counterError names the counter, says what is wrong with it or with Redis, and what to do.
 func counterError(gerund string, err error) error {
 	if errors.As(err, new(*strconv.NumError)) {

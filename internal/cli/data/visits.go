@@ -112,13 +112,8 @@ func (a *app) onHistory(ctx context.Context, f func(client *history.Client, eng 
 		return err
 	}
 	defer eng.Close()
-	switch exists, running, err := eng.ServiceState(ctx, project, history.Service); {
-	case err != nil:
+	if err := cli.NeedHistory(ctx, eng, project); err != nil {
 		return err
-	case !exists:
-		return fmt.Errorf("reading the history of visits: project %q keeps none; `stackctl up --with database` turns it on", project)
-	case !running:
-		return fmt.Errorf("reading the history of visits: service %q does not run; `stackctl up` starts it", history.Service)
 	}
 	client := history.NewClient(func(ctx context.Context) (net.Conn, error) { return eng.DialService(ctx, project, history.Address) })
 	defer client.Close()

@@ -36,6 +36,7 @@ func newRestoreCmd(a *app) *cobra.Command {
 		Args:    cli.Usage(cobra.ExactArgs(1)),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.restore(cmd.Context(), o, args[0]) },
 	}
+	cmd.AddCommand(newRestoreVisitsCmd(a))
 	flags := cmd.Flags()
 	flags.StringVar(&o.to, "to", "", "project to restore to (default: that of --project-name, or else of the backup)")
 	flags.IntVar(&o.Port, "port", 0, "publish the stack on this port (default: that of the backup)")

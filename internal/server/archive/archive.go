@@ -77,11 +77,12 @@ func (a *archiver) work(ctx context.Context) error {
 func (a *archiver) step(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sqlTimeout)
 	defer cancel()
+	read := time.Now() // PostgreSQL will have what was in Redis then
 	j, err := a.source.read(ctx)
 	if err != nil {
 		return err
 	}
-	if j != nil {
+	if j != nil && j.Behind() > 0 {
 		a.lag.Store(&lag{visits: j.Behind(), since: j.BaseAt})
 	}
 	if err := a.lock(ctx); err != nil {
@@ -95,20 +96,20 @@ func (a *archiver) step(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.hand(ctx, j)
+	return a.hand(ctx, j, read)
 }
 
 // hand writes the journal into PostgreSQL and removes it from Redis.
-func (a *archiver) hand(ctx context.Context, j *journal.Journal) error {
+func (a *archiver) hand(ctx context.Context, j *journal.Journal, read time.Time) error {
 	r := run{}
 	if found := a.source.run.Load(); found != nil {
 		r = *found
 	}
-	now := time.Now()
-	if j.Now.Number == a.number && j.Series == a.series && r.ID == a.run && now.Sub(a.noted) < idleNote {
+	if j.Now.Number == a.number && j.Series == a.series && r.ID == a.run && read.Sub(a.noted) < idleNote {
+		a.lag.Store(&lag{since: read})
 		return nil
 	}
-	err := handOver(ctx, a.conn, j, r, now)
+	err := handOver(ctx, a.conn, j, r, read)
 	if errors.Is(err, errOlder) {
 		a.log.Warn("redis is older than the history: a backup was put back, or its volume is another one")
 		return a.source.begin(ctx, rand.Text(), j.Series)
@@ -117,15 +118,15 @@ func (a *archiver) hand(ctx context.Context, j *journal.Journal) error {
 		a.drop(ctx) // the session may be broken
 		return err
 	}
-	a.noted, a.series, a.number, a.run = now, j.Series, j.Now.Number, r.ID
+	a.noted, a.series, a.number, a.run = read, j.Series, j.Now.Number, r.ID
 	a.handed.Add(1)
 	if a.between != nil {
 		a.between()
 	}
-	if err := a.source.trim(ctx, j, now); err != nil {
+	if err := a.source.trim(ctx, j, read); err != nil {
 		return err
 	}
-	a.lag.Store(&lag{since: now})
+	a.lag.Store(&lag{since: read})
 	return nil
 }
 
