@@ -26,6 +26,7 @@ func bars() []bar {
 			bar{"`/count` ≥ 0.8 × `/` through nginx, c = 64", path, at(nginxCount, 64), at(nginxRoot, 64), rateOf, 0.8, false},
 			bar{"`/count` ≥ 0.9 × `/` through nginx, c = 512", path, at(nginxCount, 512), at(nginxRoot, 512), rateOf, 0.9, false},
 			bar{"median of `/count` ≤ 1.5 × that of `/` through nginx, c = 1", path, at(nginxCount, 1), at(nginxRoot, 1), p50Of, 1.5, true},
+			bar{"`/count` with the history in PostgreSQL ≥ 0.85 × without, c = 64", path, at(nginxCount+database, 64), at(nginxCount, 64), rateOf, 0.85, false},
 			bar{"3 replicas ≥ 1 replica, c = 64", path, at(nginxCount+three, 64), at(nginxCount, 64), rateOf, 1, false},
 			bar{"3 replicas ≥ 1 replica, c = 512", path, at(nginxCount+three, 512), at(nginxCount, 512), rateOf, 1, false})
 	}

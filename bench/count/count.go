@@ -22,6 +22,7 @@ const (
 	nginxRoot  = "nginx `/`"
 	webCount   = "web `/count`"
 	webRoot    = "web `/`"
+	database   = ", with the history in PostgreSQL"
 	three      = ", replicas: 3" // follows what is measured of more than one
 
 	byPort   = "published"
@@ -47,6 +48,7 @@ type stage struct {
 	replicas    int
 	connections []int
 	targets     []target
+	database    bool // with the feature of that name
 }
 
 // target is a URL under load.
@@ -103,6 +105,13 @@ func Measure(ctx context.Context, r *rig.Rig, period time.Duration) (report.Sect
 
 // measureStage measures all targets with one number of connections before the next: results that are compared are measured close together.
 func (c *counting) measureStage(ctx context.Context, s stage, round int) error {
+	flag := "--without"
+	if s.database {
+		flag = "--with"
+	}
+	if _, err := c.stackctl.Output(ctx, "up", flag, "database"); err != nil {
+		return err
+	}
 	if err := c.scale(ctx, s.replicas); err != nil {
 		return err
 	}

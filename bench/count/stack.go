@@ -40,14 +40,17 @@ func (c *counting) startStack(ctx context.Context) error {
 
 // stages are what is measured, at the addresses of nginx, by both paths, and of web.
 func stages(published, nginx, web string) []stage {
-	return []stage{{1, []int{1, 64, 512}, []target{
+	return []stage{{replicas: 1, connections: []int{1, 64, 512}, targets: []target{
 		{nginxCount, byPort, published + "/count", true},
 		{nginxRoot, byPort, published + "/", false},
 		{nginxCount, byBridge, nginx + "/count", true},
 		{nginxRoot, byBridge, nginx + "/", false},
 		{webCount, byBridge, web + "/count", true},
 		{webRoot, byBridge, web + "/", false},
-	}}, {3, []int{64, 512}, []target{
+	}}, {replicas: 1, database: true, connections: []int{64}, targets: []target{
+		{nginxCount + database, byPort, published + "/count", true},
+		{nginxCount + database, byBridge, nginx + "/count", true},
+	}}, {replicas: 3, connections: []int{64, 512}, targets: []target{
 		{nginxCount + three, byPort, published + "/count", true},
 		{nginxCount + three, byBridge, nginx + "/count", true},
 	}}}

@@ -11,7 +11,7 @@ const reading = `### How the counter is measured
 
 - wrk asks on keep-alive connections, each as soon as it has its answer (1 thread below c = 64, else 2; c is the number of connections); wrk and
   everything that it measures share the cores. A measurement lasts %s.
-- In each round everything is measured once for each c, in a shuffled order, first with one replica, then with three.
+- In each round everything is measured once for each c, in a shuffled order, first with one replica, then with the history in PostgreSQL, then with three replicas.
   A ratio is made within a round; the bars look at the median of the rounds' ratios.
 - "published" is 127.0.0.1 and the published port, so through the engine's userland proxy; "direct" is the container's
   address on the bridge, from the host. Like is compared with like.
