@@ -24,6 +24,7 @@ import (
 //	LOG_LEVEL         info     debug, info, warn or error; debug adds the probes
 //	COUNT_TIMEOUT     5s       100ms to 30s, how long a /count waits for Redis before it is a 503
 //	SHUTDOWN_TIMEOUT  900ms    10ms to 60s, how long in-flight requests may take to finish
+//	HISTORY_ADDR      archive:9105  host:port of the archive tier, asked while Redis has a history; off for none
 //	REDIS_POOL_SIZE   8        1 to 1000, the largest number of connections to Redis
 type Config struct {
 	RedisHost         string
@@ -36,6 +37,7 @@ type Config struct {
 	CountTimeout      time.Duration
 	ShutdownTimeout   time.Duration
 	RedisPoolSize     int
+	HistoryAddr       string // "" for none
 
 	// Not from the environment, but built into the program.
 	Version string // for /metrics
@@ -62,6 +64,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		ShutdownTimeout:   tier.Read(e, "SHUTDOWN_TIMEOUT", "900ms", "a duration, 10ms to 60s", tier.DurationWithin(10*time.Millisecond, time.Minute)),
 		RedisPoolSize:     tier.Read(e, "REDIS_POOL_SIZE", "8", "a number, 1 to 1000", tier.IntWithin(1, 1000)),
 	}
+	cfg.HistoryAddr = tier.Read(e, "HISTORY_ADDR", "archive:9105", "host:port, or off", parseMetricsAddr)
 	// PORT is checked even if LISTEN_ADDR wins: an invalid value is never silently ignored.
 	port := tier.Read(e, "PORT", "5002", "a port number, 1 to 65535", tier.IntWithin(1, 65535))
 	cfg.ListenAddr = tier.Read(e, "LISTEN_ADDR", ":"+strconv.Itoa(port), "host:port, the port 0 to 65535", tier.ParseListenAddr)

@@ -15,7 +15,7 @@ import (
 func defaultConfig() Config {
 	return Config{
 		RedisHost: "redis", RedisPort: 6379, ListenAddr: ":5002", MetricsAddr: ":9102", LogLevel: slog.LevelInfo,
-		CountTimeout: 5 * time.Second, ShutdownTimeout: 900 * time.Millisecond, RedisPoolSize: 8,
+		CountTimeout: 5 * time.Second, ShutdownTimeout: 900 * time.Millisecond, RedisPoolSize: 8, HistoryAddr: "archive:9105",
 	}
 }
 

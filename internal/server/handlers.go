@@ -49,6 +49,7 @@ type routes struct {
 	counter counter
 	pinger  pinger
 	page    *live.Page // nil for none
+	past    *live.Past // nil for none
 	log     *slog.Logger
 }
 
@@ -59,6 +60,9 @@ func (rt *routes) mux() *http.ServeMux {
 	mux.HandleFunc("GET /{$}", rt.index)
 	if rt.page != nil {
 		mux.HandleFunc("GET /events", rt.page.Events)
+	}
+	if rt.past != nil {
+		mux.Handle("GET /history", rt.past)
 	}
 	mux.HandleFunc("/count", rt.count)
 	mux.HandleFunc("GET /healthz", rt.healthz)

@@ -24,6 +24,7 @@ type Server struct {
 	log      *slog.Logger
 	backend  backend
 	page     *live.Page // nil for none
+	past     *live.Past // nil for none
 	inFlight atomic.Int64
 	metrics  *metrics
 
@@ -69,6 +70,7 @@ func New(cfg Config, log io.Writer) (*Server, error) {
 		if s.page, err = live.New(store, cfg.Page, s.log); err != nil {
 			return nil, err
 		}
+		s.past = live.NewPast(cfg.HistoryAddr, store.Waiting, s.log)
 	}
 	s.use(store)
 	return s, nil
@@ -84,7 +86,7 @@ func newServer(cfg Config, log *slog.Logger) *Server {
 // use sets the server's store and its routes.
 func (s *Server) use(b backend) {
 	s.backend = b
-	r := &routes{counter: b, pinger: b, page: s.page, log: s.log}
+	r := &routes{counter: b, pinger: b, page: s.page, past: s.past, log: s.log}
 	s.http = tier.NewServer(&front{next: r.mux(), log: s.log, inFlight: &s.inFlight, observe: s.metrics.observe}, s.log)
 	s.http.WriteTimeout = s.cfg.CountTimeout + writeMargin
 	s.routes = &tier.Port{Addr: s.cfg.ListenAddr, Hint: "LISTEN_ADDR or PORT sets another address", Server: s.http}
@@ -120,5 +122,8 @@ func (s *Server) MetricsAddr() string { return s.scraped.At() }
 func (s *Server) Serve(ctx context.Context) error {
 	// The store is closed last, because draining requests still count visits. Requests that were cut off end with it.
 	defer func() { _ = s.backend.Close() }()
+	if s.past != nil {
+		defer s.past.Close()
+	}
 	return s.runner.Serve(ctx)
 }

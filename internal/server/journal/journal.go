@@ -27,6 +27,9 @@ const (
 	baseField   = "base"   // the one that PostgreSQL has, and the Unix time in ms at which it got it: "NUMBER VISITS COUNTER TIME"
 )
 
+// Fields are those that say how far PostgreSQL has it.
+var Fields = []string{seriesField, nowField, baseField}
+
 // The bounds of the hash. As long as it has fewer fields than the first, each minute has its own. Beyond that a minute is added to the next
 // one of the same hour, and beyond the second to the next one at all.
 const (

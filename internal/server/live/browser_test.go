@@ -245,6 +245,40 @@ func TestBrowser(t *testing.T) {
 		b.quiet()
 	})
 
+	t.Run("without a history there is one range", func(t *testing.T) {
+		b := newTab(t, browser)
+		b.do("opening the page", chromedp.Navigate(srv.URL))
+		b.wait(isLive)
+		if got := b.eval(`document.getElementById("ranges").hidden`); got != "true" {
+			t.Error("the page offers ranges of a history that there is not")
+		}
+		b.quiet()
+	})
+
+	t.Run("ranges", func(t *testing.T) {
+		archive := &fakeArchive{}
+		b := newTab(t, browser)
+		b.do("opening the page", chromedp.Navigate(serveWith(t, newPage(t, count), archive.past(t), nil).URL))
+		b.wait(`!document.getElementById("ranges").hidden`)
+		choose := func(name string) {
+			b.eval(`document.getElementById("range").value = "` + name + `"`)
+			b.eval(`document.getElementById("range").dispatchEvent(new Event("change"))`)
+		}
+		summary := func(text string) string { return `document.getElementById("summary").textContent === "` + text + `"` }
+		choose("1h")
+		b.wait(summary("1,502 visits in the last hour, at most 1,500 per minute. 2 of them are not yet in the history, and are shown as the newest."))
+		if got := b.text("#caption") + ", " + b.text("#begin") + ", " + b.text("#top"); got != "Visits per minute, the last hour, 1 hour ago, 1,500" {
+			t.Errorf("the chart says %q", got)
+		}
+		choose("24h")
+		b.wait(summary("1,502 visits in the last 24 hours, at most 1,502 in 5 minutes. 2 of them are not yet in the history, and are shown as the newest."))
+		archive.down.Store(true)
+		choose("30d")
+		b.wait(summary("The history is not available; 2 visits wait for it."))
+		choose("")
+		b.wait(`document.getElementById("caption").textContent === "Visits per second, the last 5 minutes"`)
+	})
+
 	t.Run("without a script", func(t *testing.T) {
 		b := newTab(t, browser)
 		b.noScript()
@@ -320,6 +354,8 @@ func TestBrowserReconnects(t *testing.T) {
 			http.Error(w, "Bad Gateway", http.StatusBadGateway)
 		case r.URL.Path == "/events":
 			p.Events(w, r)
+		case r.URL.Path == "/history":
+			w.WriteHeader(http.StatusNoContent)
 		default:
 			p.Index(w, r)
 		}

@@ -75,9 +75,16 @@ func run(t testing.TB, p *Page) {
 // serve serves the page's two routes as the web tier does, on a listener or, where it is nil, a free port.
 func serve(t testing.TB, p *Page, ln net.Listener) *httptest.Server {
 	t.Helper()
+	return serveWith(t, p, NewPast("", nil, slog.New(slog.DiscardHandler)), ln)
+}
+
+// serveWith serves a history, too.
+func serveWith(t testing.TB, p *Page, past *Past, ln net.Listener) *httptest.Server {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.Index)
 	mux.HandleFunc("GET /events", p.Events)
+	mux.Handle("GET /history", past)
 	srv := httptest.NewUnstartedServer(mux)
 	if ln != nil {
 		srv.Listener.Close()

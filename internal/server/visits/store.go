@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"stackctl.dev/stackctl/internal/fault"
+	"stackctl.dev/stackctl/internal/server/journal"
 )
 
 // bufferBytes is go-redis's buffer per direction and connection. The default of 32 KiB is far
@@ -113,6 +114,23 @@ func (s *Store) Visits(ctx context.Context) (int64, error) {
 		}
 	}
 	return 0, fmt.Errorf("reading %q: %w", Key, fault.Explain(err))
+}
+
+// Waiting returns how many visits the history of visits does not have yet, and when it last had all; ok is false if there is none.
+func (s *Store) Waiting(ctx context.Context) (behind int64, since time.Time, ok bool, err error) {
+	found, err := s.client.HMGet(ctx, journal.Key, journal.Fields...).Result()
+	if err != nil {
+		return 0, since, false, fmt.Errorf("reading %q: %w", journal.Key, err)
+	}
+	fields := map[string]string{}
+	for i, value := range found {
+		fields[journal.Fields[i]], _ = value.(string)
+	}
+	j := journal.Parse(fields)
+	if j == nil {
+		return 0, since, false, nil
+	}
+	return j.Behind(), j.BaseAt, true, nil
 }
 
 // parseCount parses the counter, and returns a fault if Redis could not increment it: Redis accepts no leading zeros and no plus.
