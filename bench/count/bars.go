@@ -30,6 +30,12 @@ func bars() []bar {
 			bar{"3 replicas ≥ 1 replica, c = 64", path, at(nginxCount+three, 64), at(nginxCount, 64), rateOf, 1, false},
 			bar{"3 replicas ≥ 1 replica, c = 512", path, at(nginxCount+three, 512), at(nginxCount, 512), rateOf, 1, false})
 	}
+	for _, f := range features {
+		list = append(list, bar{
+			fmt.Sprintf("`/count` with %s ≥ %.2f × without, c = 64", f.name, f.left), byPort,
+			spot{nginxCount + with + f.name, byPort, 64}, spot{nginxCount + without + f.name, byPort, 64}, rateOf, f.left, false,
+		})
+	}
 	return list
 }
 

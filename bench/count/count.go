@@ -24,6 +24,8 @@ const (
 	webRoot    = "web `/`"
 	database   = ", with the history in PostgreSQL"
 	three      = ", replicas: 3" // follows what is measured of more than one
+	with       = ", with "       // follows what is measured with a feature that is on, or off
+	without    = ", without "
 
 	byPort   = "published"
 	byBridge = "direct"
@@ -48,8 +50,15 @@ type stage struct {
 	replicas    int
 	connections []int
 	targets     []target
-	database    bool // with the feature of that name
+	database    bool   // with the feature of that name
+	feature     string // that is turned on for one of the targets, and off for the other; "" is none
 }
+
+// features are those whose cost is measured, and the share of the requests that has to be left.
+var features = []struct {
+	name string
+	left float64
+}{{"monitoring", 0.95}}
 
 // target is a URL under load.
 type target struct {
@@ -117,10 +126,13 @@ func (c *counting) measureStage(ctx context.Context, s stage, round int) error {
 	}
 	for _, connections := range s.connections {
 		for _, t := range shuffled(s.targets) {
+			if err := c.turn(ctx, s.feature, t.what); err != nil {
+				return err
+			}
 			if err := c.measure(ctx, t, connections, round); err != nil {
 				return err
 			}
-			if !t.counts || s.replicas > 1 || connections != slices.Max(s.connections) {
+			if !t.counts || s.feature != "" || s.replicas > 1 || connections != slices.Max(s.connections) {
 				continue
 			}
 			used, err := c.webMemory(ctx)

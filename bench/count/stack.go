@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -40,7 +41,7 @@ func (c *counting) startStack(ctx context.Context) error {
 
 // stages are what is measured, at the addresses of nginx, by both paths, and of web.
 func stages(published, nginx, web string) []stage {
-	return []stage{{replicas: 1, connections: []int{1, 64, 512}, targets: []target{
+	list := []stage{{replicas: 1, connections: []int{1, 64, 512}, targets: []target{
 		{nginxCount, byPort, published + "/count", true},
 		{nginxRoot, byPort, published + "/", false},
 		{nginxCount, byBridge, nginx + "/count", true},
@@ -54,7 +55,33 @@ func stages(published, nginx, web string) []stage {
 		{nginxCount + three, byPort, published + "/count", true},
 		{nginxCount + three, byBridge, nginx + "/count", true},
 	}}}
+	for _, f := range features {
+		list = append(list, stage{replicas: 1, connections: []int{64}, targets: []target{
+			{nginxCount + with + f.name, byPort, published + "/count", true},
+			{nginxCount + without + f.name, byPort, published + "/count", true},
+		}, feature: f.name})
+	}
+	return list
 }
+
+// turn turns a feature on or off, as what is measured says, and waits until it has settled: Prometheus has scraped all by then.
+func (c *counting) turn(ctx context.Context, feature, what string) error {
+	if feature == "" {
+		return nil
+	}
+	flag := "--without"
+	if strings.HasSuffix(what, with+feature) {
+		flag = "--with"
+	}
+	if _, err := c.stackctl.Output(ctx, "up", flag, feature); err != nil {
+		return err
+	}
+	_, err := c.wrk(ctx, c.stages[0].targets[0].url, 64, settle)
+	return err
+}
+
+// settle is for how long there is load before a feature is measured.
+const settle = 8 * time.Second
 
 // scale runs another number of replicas of web, and lets connections be made to them.
 func (c *counting) scale(ctx context.Context, replicas int) error {

@@ -13,6 +13,7 @@ const reading = `### How the counter is measured
   everything that it measures share the cores. A measurement lasts %s.
 - In each round everything is measured once for each c, in a shuffled order, first with one replica, then with the history in PostgreSQL, then with three replicas.
   A ratio is made within a round; the bars look at the median of the rounds' ratios.
+- A feature is on for one of its two rows and off for the other, in a shuffled order, after 8 s of load each.
 - "published" is 127.0.0.1 and the published port, so through the engine's userland proxy; "direct" is the container's
   address on the bridge, from the host. Like is compared with like.
 - Redis fsyncs every write.
