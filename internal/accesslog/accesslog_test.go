@@ -3,6 +3,7 @@ package accesslog
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -70,6 +71,18 @@ func TestTheTiersStepsAreRead(t *testing.T) {
 	l, _ = Parse([]byte(line(`"0.001"`, `"0.001, 0.002 : -"`)))
 	if took, ok := l.UpstreamTook(); took != 3*time.Millisecond || !ok || l.Redis >= 0 {
 		t.Errorf("nginx: %+v", l)
+	}
+}
+
+func TestAttempts(t *testing.T) {
+	text := strings.TrimSuffix(line(`"10.0.0.2:5002"`, `"a:1, b:2 : c:3"`, `"0.001"`, `"1.000, 0.500 : 0.002"`), "}") + `,"upstream_header_time":"-, - : 0.001"}`
+	l, ok := Parse([]byte(text))
+	var got []string
+	for a := range l.Attempts() {
+		got = append(got, fmt.Sprint(string(a.Upstream), " ", a.Answered, " ", a.Took))
+	}
+	if want := []string{"a:1 false 1s", "b:2 false 500ms", "c:3 true 2ms"}; !ok || !slices.Equal(got, want) || !l.Answered() {
+		t.Errorf("%v %v, answered %v; want %v", ok, got, l.Answered(), want)
 	}
 }
 

@@ -46,6 +46,47 @@ func TestRenderUpstreams(t *testing.T) {
 	}
 }
 
+// A line that sends the log to a service gets the address of its first replica, and is a comment while there is none; a line that counts
+// replicas gets their number. Both come back as they were.
+func TestRenderLogsAndCounts(t *testing.T) {
+	const conf = "http {\n" +
+		"  access_log syslog:server=edge:5140,tag=edge,nohostname edge; # ours\n" +
+		"  access_log syslog:server=example.org:514,tag=x,nohostname edge;\n" +
+		"  # access_log syslog:server=edge:5140,tag=edge,nohostname edge;\n" +
+		"  return 200 \"replicas{service=\\\"web\\\"} 0\\n\"; # replicas of web\n" +
+		"  # return 200 \"replicas 0\\n\"; # replicas of web\n}\n"
+	for name, test := range map[string]struct {
+		edge []string
+		want string
+	}{
+		"one":  {[]string{"10.0.0.4"}, "  access_log syslog:server=10.0.0.4:5140,tag=edge,nohostname edge; # ours\n"},
+		"two":  {[]string{"10.0.0.4", "10.0.0.5"}, "  access_log syslog:server=10.0.0.4:5140,tag=edge,nohostname edge; # ours\n"},
+		"none": {[]string{}, "  # none of edge: access_log syslog:server=edge:5140,tag=edge,nohostname edge; # ours\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := stack.RenderUpstreams(conf, map[string][]string{"edge": test.edge, "web": {"10.0.0.2", "10.0.0.3"}})
+			want := strings.Replace(conf, "  access_log syslog:server=edge:5140,tag=edge,nohostname edge; # ours\n", test.want, 1)
+			want = strings.Replace(want, "} 0", "} 2", 1)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			// As the planner does: an address that nobody has is one of the service that the line is named after.
+			back := stack.CollapseUpstreams(got, func(address, block string) string {
+				if strings.HasPrefix(address, "10.0.0.") {
+					return block
+				}
+				return ""
+			})
+			if diff := cmp.Diff(conf, back); diff != "" {
+				t.Errorf("and back (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := stack.UpstreamServices(conf); !slices.Contains(got, "edge") {
+		t.Errorf("the services behind are %v", got)
+	}
+}
+
 func TestRenderEmbeddedConf(t *testing.T) {
 	conf, err := fs.ReadFile(assets.FS, "nginx.conf")
 	if err != nil {

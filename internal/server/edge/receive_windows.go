@@ -1,0 +1,23 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"net"
+)
+
+// receive counts lines until ctx is done, and closes the socket.
+func (s *Server) receive(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { s.lines.Close() })()
+	defer s.lines.Close()
+	line := make([]byte, maxLine)
+	for {
+		n, err := s.lines.Read(line)
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err == nil { // else it was longer
+			s.count(line[:n])
+		}
+	}
+}
