@@ -78,7 +78,7 @@ func quoted(text string) string {
 func commandArgs(text string) map[string][]string {
 	return map[string][]string{
 		"exec": {text, text}, "run": {text, text}, "port": {text, "80"}, "get": {text}, "del": {text}, "keys": {text}, "scale": {"web=2", "--wait-timeout", "1s"},
-		"features": {}, "alerts": {}, "rotate": {}, "backup": {"--without-secrets", "-"}, "restore": {text}, "cert": {}, "cert root": {}, "cert trust": {}, "board": {"--once", "-"}, "maintenance": {}, "maintenance on": {"--message", "x"}, "maintenance off": {}, "top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"}, "visits": {}, "restore visits": {},
+		"features": {}, "alerts": {}, "rotate": {}, "backup": {"--without-secrets", "-"}, "restore": {text}, "cert": {}, "cert root": {}, "cert trust": {}, "board": {"--once", "-"}, "export": {}, "export grafana": {text + ".dashboards"}, "maintenance": {}, "maintenance on": {"--message", "x"}, "maintenance off": {}, "top": {}, "events": {"--until", "0s"}, "stats": {"--no-stream"}, "verify": {"--duration", "100ms", "--", text}, "wait": {text}, "reset": {"-y"}, "visits": {}, "restore visits": {},
 		"redis": {"GET", text}, "down": {"-y"}, "rollback": {text}, "rollout": {"--wait-timeout", "1s", text}, "logs": {}, "dash": {"--once"}, "lookup": {text},
 		"up": {"-d", "--wait-timeout", "1s"}, "create": {}, "plan": {}, "ps": {"-a"}, "ls": {"-a"}, "images": {}, "history": {}, "config": {}, "doctor": {}, "version": {},
 		"start": {}, "stop": {}, "restart": {}, "kill": {}, "pause": {}, "unpause": {}, "rm": {"-f"}, "pull": {}, "build": {}, "tunnel": {text},

@@ -167,9 +167,11 @@ func clean(text string, most int) string {
 // readMarks asks when something happened.
 func readMarks(ctx context.Context, p Prometheus, r *read) (marks []Mark, err error) {
 	step := max(r.step, eventStep)
-	span := model.Duration(step + scrape).String()
+	spans := strings.NewReplacer(
+		dashboards.SpanMinute, model.Duration(step+scrape+time.Minute).String(), dashboards.Span, model.Duration(step+scrape).String())
 	for _, e := range dashboards.Events {
-		matrix, err := p.Range(ctx, strings.ReplaceAll(e.Expr, dashboards.Span, span), r.start, r.end, step)
+		// At multiples of the step, so that a mark stays where it is when the page is new.
+		matrix, err := p.Range(ctx, spans.Replace(e.Expr), r.start.Truncate(step).Add(step), r.end, step)
 		if err != nil && !errors.As(err, new(*prometheus.RefusedError)) {
 			return nil, err
 		}

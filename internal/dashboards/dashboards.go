@@ -55,12 +55,27 @@ type Dashboard struct {
 	Panels                   []Panel
 }
 
+// Sorted has the figures before the charts.
+func Sorted(panels []Panel) []Panel {
+	sorted := slices.Clone(panels)
+	slices.SortStableFunc(sorted, func(a, b Panel) int {
+		switch {
+		case a.Stat == b.Stat:
+			return 0
+		case a.Stat:
+			return -1
+		}
+		return 1
+	})
+	return sorted
+}
+
 // Event is what is marked in the charts: whenever Expr is at least 1. Text describes it, with labels as {{label}}.
 type Event struct {
-	Name, Text string
-	Sign       rune   // on the board
-	Color      string // in Grafana
-	Expr       string
+	Name, Of, Text string // Of parts events of one name
+	Sign           rune   // on the board
+	Color          string // in Grafana
+	Expr           string
 }
 
 // All lists the dashboards.
@@ -76,8 +91,11 @@ func Find(name string) (Dashboard, bool) {
 	return all[i], true
 }
 
-// Span stands in an event's query for the time since the last step, and a scrape more.
-const Span = "$span"
+// Span stands in an event's query for the time since the last step, and a scrape more; SpanMinute is a minute longer.
+const (
+	Span       = "$span"
+	SpanMinute = "$minute_and_span"
+)
 
 // Events are found in the metrics alone, so that they are there whoever changed the stack, and from wherever.
 var Events = []Event{
@@ -87,10 +105,10 @@ var Events = []Event{
 			` and on() count(stackctl_build_info{job="web"} offset ` + Span + `)`,
 	},
 	{
-		// Replicas that were not there a minute ago, while the number is what it was: those of a rollout.
+		// Replicas that came a minute ago, after which there were as many as before. It takes that minute to tell a rollout from a scaling.
 		Name: "rollout", Text: "replicas of the web tier replaced", Sign: '▲', Color: "blue",
-		Expr: `count(up{job="web"} unless on(instance) (up{job="web"} offset ` + Span + `)) and on()` +
-			` (count(up{job="web"} offset 1m) == scalar(min_over_time(count(up{job="web"})[1m:5s])))`,
+		Expr: `count((up{job="web"} offset 1m) unless on(instance) (up{job="web"} offset ` + SpanMinute + `)) and on()` +
+			` (count(up{job="web"} offset ` + SpanMinute + `) >= scalar(min_over_time(count(up{job="web"})[1m:5s])))`,
 	},
 	{
 		// The least number of a minute: a rollout has one replica more only for a while.
@@ -102,11 +120,11 @@ var Events = []Event{
 		Expr: `changes(process_start_time_seconds{job!="prometheus"}[` + Span + `])`,
 	},
 	{
-		Name: "restart", Text: "Redis started again", Sign: '●', Color: "orange",
+		Name: "restart", Of: "of Redis", Text: "Redis started again", Sign: '●', Color: "orange",
 		Expr: `resets(redis_uptime_in_seconds[` + Span + `])`,
 	},
 	{
-		Name: "restart", Text: "nginx started again, or was replaced", Sign: '●', Color: "orange",
+		Name: "restart", Of: "of nginx", Text: "nginx started again, or was replaced", Sign: '●', Color: "orange",
 		Expr: `resets(nginx_connections_accepted[` + Span + `])`,
 	},
 }

@@ -156,6 +156,9 @@ func missingImage(name string, x Examination, res images.Resolution) Check {
 	if res.Origin != images.OriginRegistry {
 		return Check{Name: name, Verdict: Note, Detail: res.Ref + " is not built yet", Next: "`stackctl up` builds it"}
 	}
+	if res.Optional {
+		return Check{Name: name, Verdict: Note, Detail: res.Wanted + " is not present; the stack works without it", Next: "`stackctl up --pull always` tries to pull it"}
+	}
 	err := images.HostPrograms(x.Stack.Project.Services[res.Service], x.Images)
 	if err == nil {
 		return Check{Name: name, Verdict: Note, Detail: res.Wanted + " is not present", Next: "`stackctl up` pulls it or, if no registry can be reached, makes it from this host's programs"}
@@ -178,7 +181,8 @@ func checkContainers(observed *observe.Observed, s *stack.Stack) []Check {
 		checks = append(checks, check)
 	}
 	for _, name := range s.Project.ServiceNames() {
-		if stack.Replicas(s.Project.Services[name]) > 0 && observed.Replicas(name) == 0 {
+		svc := s.Project.Services[name]
+		if stack.Replicas(svc) > 0 && observed.Replicas(name) == 0 && !stack.ServiceExtensionOf(svc).Optional {
 			checks = append(checks, Check{Name: "service " + name, Verdict: Note, Detail: "it has no container", Next: "`stackctl up` creates one"})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +159,8 @@ func checkStore(ctx context.Context, eng *engine.Engine, project string, st *sta
 func checkNames(ctx context.Context, eng *engine.Engine, s *stack.Stack) Check {
 	check := Check{Name: "names of the services", Verdict: Broken, Next: "`stackctl up` repairs the network; `docker network inspect` shows its containers"}
 	begin := time.Now()
-	found, err := eng.Lookup(ctx, s.Project.Name, s.Extension.Store.Via, s.Project.ServiceNames())
+	names := slices.DeleteFunc(s.Project.ServiceNames(), func(name string) bool { return stack.ServiceExtensionOf(s.Project.Services[name]).Optional })
+	found, err := eng.Lookup(ctx, s.Project.Name, s.Extension.Store.Via, names)
 	if errors.Is(err, engine.ErrNoReplica) {
 		return Check{Name: check.Name, Verdict: Note, Detail: "not checked: no running container carries stackctl", Next: "`stackctl up` starts one"}
 	}

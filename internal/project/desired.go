@@ -29,6 +29,7 @@ type wish struct {
 	without  []string          // features to turn off
 	choices  map[string]string // variables that options set, see stack.Choices
 	defaults bool              // keep nothing of the running stack
+	absent   []string          // optional services whose images cannot be had
 	// adapt changes the selected services further; it may be nil.
 	adapt func(*stack.Stack, *observe.Observed) error
 
@@ -108,7 +109,11 @@ func (w *wish) selectFrom(ctx context.Context, s *stack.Stack) (*stack.Stack, er
 	if err != nil {
 		return nil, err
 	}
+	s = s.Disable(w.absent)
 	for _, service := range slices.Sorted(maps.Keys(w.replicas)) {
+		if slices.Contains(w.absent, service) {
+			continue
+		}
 		if err := s.Scale(service, w.replicas[service]); err != nil {
 			return nil, err
 		}

@@ -191,6 +191,7 @@ func (r *restoring) run(ctx context.Context) (*steps.Plan, error) {
 	if err != nil {
 		return r.done, err
 	}
+	r.stack = r.stack.Disable(images.Absent(found))
 	r.images = images.ByService(found)
 	if what := r.existing(observed); what != "" {
 		err := ErrNobody

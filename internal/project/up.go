@@ -8,10 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"stackctl.dev/stackctl/internal/orchestrate"
 	"stackctl.dev/stackctl/internal/orchestrate/apply"
 	"stackctl.dev/stackctl/internal/orchestrate/attach"
 	"stackctl.dev/stackctl/internal/orchestrate/images"
+	"stackctl.dev/stackctl/internal/orchestrate/observe"
 	"stackctl.dev/stackctl/internal/orchestrate/planner"
 	"stackctl.dev/stackctl/internal/orchestrate/ready"
 	"stackctl.dev/stackctl/internal/orchestrate/steps"
@@ -100,11 +103,33 @@ func (p *Project) bringUp(ctx context.Context, s *stack.Stack, w *wish, o UpOpti
 		return nil, err
 	}
 	p.warnOpen(s)
-	found, err := images.Ensure(ctx, p.Engine, s, p.imageOptions(o), p.Sink)
+	s, of, err := p.getImages(ctx, s, w, o)
 	if err != nil {
 		return nil, err
 	}
-	return p.makeSo(ctx, s, images.ByService(found), w, o, options)
+	return p.makeSo(ctx, s, of, w, o, options)
+}
+
+// getImages gets the images, and leaves the optional services out whose images cannot be had.
+func (p *Project) getImages(ctx context.Context, s *stack.Stack, w *wish, o UpOptions) (*stack.Stack, map[string]planner.Image, error) {
+	options := p.imageOptions(o)
+	options.Present = p.isKnown(ctx, w, o)
+	found, err := images.Ensure(ctx, p.Engine, s, options, p.Sink)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.absent = images.Absent(found)
+	return s.Disable(w.absent), images.ByService(found), nil
+}
+
+// isKnown reports whether it is known which optional images can be had: an `up` that turns nothing on, on a stack that runs, does not ask a
+// registry again for what it did not have, so that it is quick.
+func (p *Project) isKnown(ctx context.Context, w *wish, o UpOptions) bool {
+	if o.Pull != "" && o.Pull != types.PullPolicyMissing || o.Source == "registry" || !w.chosen.Equal(w.had) {
+		return false
+	}
+	containers, err := observe.Containers(ctx, p.Engine, p.Name)
+	return err == nil && len(containers) > 0
 }
 
 func (p *Project) makeSo(ctx context.Context, s *stack.Stack, of map[string]planner.Image, w *wish, o UpOptions, options planner.Options) (*steps.Plan, error) {
@@ -185,6 +210,10 @@ func (p *Project) plan(ctx context.Context, s *stack.Stack, w *wish, o UpOptions
 	if err != nil {
 		return Planned{}, err
 	}
+	if p.isKnown(ctx, w, o) {
+		w.absent = images.MarkAbsent(found)
+		s = s.Disable(w.absent)
+	}
 	options.Adjust = p.fit(ctx, w)
 	planned, err := p.describe(ctx, s, images.ByService(found), options)
 	planned.Changes = append(imageChanges(found, o), planned.Changes...)
@@ -204,7 +233,7 @@ func (p *Project) describe(ctx context.Context, s *stack.Stack, of map[string]pl
 func imageChanges(found []images.Resolution, o UpOptions) []steps.Change {
 	var changes []steps.Change
 	for _, res := range found {
-		if res.ID != "" && (!o.Build || res.Origin == images.OriginRegistry) {
+		if res.Absent || res.ID != "" && (!o.Build || res.Origin == images.OriginRegistry) {
 			continue
 		}
 		action := map[images.Origin]string{images.OriginRegistry: "pull", images.OriginHost: "make"}[res.Origin]
@@ -226,12 +255,11 @@ func (p *Project) Create(ctx context.Context, s *stack.Stack, o UpOptions) (Resu
 		if err != nil {
 			return nil, err
 		}
-		found, err := images.Ensure(ctx, p.Engine, s, p.imageOptions(o), p.Sink)
+		s, of, err := p.getImages(ctx, s, w, o)
 		if err != nil {
 			return nil, err
 		}
 		options := o.plan()
-		of := images.ByService(found)
 		options.Adjust, options.Approve, options.Secrets = p.fit(ctx, w), p.approve(ctx, s), p.openVault(w, of)
 		plan, _, err := orchestrate.Prepare(ctx, p.Engine, s, of, options)
 		if err != nil {

@@ -60,6 +60,16 @@ func (s *Stack) selected(services []string, dependencies types.DependencyOption)
 	return &selected, nil
 }
 
+// Disable returns the stack without some of its services, as if they had not been selected.
+func (s *Stack) Disable(services []string) *Stack {
+	if len(services) == 0 {
+		return s
+	}
+	disabled := *s
+	disabled.Project = s.Project.WithServicesDisabled(services...)
+	return &disabled
+}
+
 // withoutUnused leaves out the networks, volumes, configs and secrets that no service uses. Those of a service with upstreams stay
 // even if it is not selected: its config must follow the replicas of the services that are.
 func (s *Stack) withoutUnused() *types.Project {

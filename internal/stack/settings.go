@@ -55,6 +55,7 @@ var Choices = []Choice{
 	{"STACKCTL_ACME_DIRECTORY", "acme-directory", "URL of the ACME issuer (default Let's Encrypt's)", checkHTTPS},
 	{"STACKCTL_RATE", "rate", "how many requests a second a client may send, or off (default 50)", checkRate},
 	{"STACKCTL_TRUSTED_PROXY", "trusted-proxy", "take clients' addresses from X-Forwarded-For of these proxies, as networks separated by commas", checkNetworks},
+	{"STACKCTL_GRAFANA_PORT", "grafana-port", "publish Grafana on this port of 127.0.0.1, with the feature monitoring (default 3000)", checkPort},
 	{"STACKCTL_WAF_MODE", "waf", "what the feature waf does with attacks: detect or block (default block)", oneOf("detect", "block")},
 	{"STACKCTL_WAF_PARANOIA", "waf-paranoia", "paranoia level of the feature waf, 1 to 4 (default 1)", oneOf("1", "2", "3", "4")},
 	{"STACKCTL_ALERT_WEBHOOK", "alert-webhook", "file with the URL that alerts are sent to; it turns monitoring on", checkPath},

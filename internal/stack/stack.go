@@ -92,6 +92,8 @@ type ServiceExtension struct {
 	Leaving string `mapstructure:"leaving" yaml:"leaving,omitempty" json:"leaving,omitempty"`
 	// Healthcheck is "harmless" if running it changes nothing: stackctl then runs it often while it waits for the container.
 	Healthcheck string `mapstructure:"healthcheck" yaml:"healthcheck,omitempty" json:"healthcheck,omitempty"`
+	// Optional leaves the service out where its image cannot be had.
+	Optional bool `mapstructure:"optional" yaml:"optional,omitempty" json:"optional,omitempty"`
 	// Host says how to make the image from this host's programs when no registry can be reached.
 	Host *HostImage `mapstructure:"host" yaml:"host,omitempty" json:"host,omitempty"`
 }

@@ -86,6 +86,6 @@ func (a *app) report(ctx context.Context, b *board.Board, o *boardOptions) error
 	if err := os.WriteFile(o.once, content.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	fmt.Fprintln(a.Err, "Wrote", o.once)
+	fmt.Fprintf(a.Err, "Wrote %q.\n", o.once)
 	return nil
 }

@@ -13,6 +13,6 @@ type app struct{ *cli.App }
 func Commands(shared *cli.App) []*cobra.Command {
 	a := &app{shared}
 	return []*cobra.Command{
-		newPsCmd(a), newLsCmd(a), newLogsCmd(a), newEventsCmd(a), newStatsCmd(a), newTopCmd(a), newPortCmd(a), newHistoryCmd(a), newConfigCmd(a), newDoctorCmd(a), newFeaturesCmd(a), newCertCmd(a), newBoardCmd(a), newAlertsCmd(a),
+		newPsCmd(a), newLsCmd(a), newLogsCmd(a), newEventsCmd(a), newStatsCmd(a), newTopCmd(a), newPortCmd(a), newHistoryCmd(a), newConfigCmd(a), newDoctorCmd(a), newFeaturesCmd(a), newCertCmd(a), newBoardCmd(a), newAlertsCmd(a), newExportCmd(a),
 	}
 }

@@ -119,6 +119,9 @@ func (a *app) getImages(ctx context.Context, options images.Options, services []
 		return err
 	}
 	for _, res := range found {
+		if res.Absent {
+			continue
+		}
 		fmt.Fprintf(a.Out, "%s %s\n", res.Service, res.Ref)
 	}
 	return nil
@@ -140,6 +143,9 @@ func (a *app) saveImages(ctx context.Context, name string) error {
 	defer eng.Close()
 	var refs []string
 	for _, res := range found {
+		if res.ID == "" && res.Optional {
+			continue
+		}
 		if res.ID == "" {
 			return fmt.Errorf("saving image %q: the engine does not have it; run `stackctl up` or `stackctl images build` first", res.Ref)
 		}

@@ -55,11 +55,11 @@ func breaksOff(begin string) http.HandlerFunc {
 }
 
 // ensureAll gets the images of a stack, and sees that each event that something begins has one that it ended.
-func ensureAll(t *testing.T, calls enginetest.API, services string, files map[string]string, o Options) (warnings []string, err error) {
+func ensureAll(t *testing.T, calls enginetest.API, services string, files map[string]string, o Options, into ...*[]Resolution) (warnings []string, err error) {
 	t.Helper()
 	var mu sync.Mutex
 	under := 0
-	_, err = Ensure(t.Context(), connect(t, calls), load(t, "services:\n "+services, files), o, func(e report.Event) {
+	found, err := Ensure(t.Context(), connect(t, calls), load(t, "services:\n "+services, files), o, func(e report.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch e.Kind {
@@ -71,10 +71,54 @@ func ensureAll(t *testing.T, calls enginetest.API, services string, files map[st
 			warnings = append(warnings, e.Detail)
 		}
 	})
+	for _, target := range into {
+		*target = found
+	}
 	if under != 0 {
 		t.Errorf("%d events say that something begins, and none that it ended", under)
 	}
 	return warnings, err
+}
+
+// An optional service is left out where its image cannot be had, with a warning; and without a question where it is known.
+func TestOptionalImages(t *testing.T) {
+	for name, tt := range map[string]struct {
+		options Options
+		pull    http.HandlerFunc
+		want    string
+	}{
+		"no registry":     {Options{}, enginetest.Says(http.StatusInternalServerError, "no such host"), `going on without service "a", because its image cannot be had`},
+		"this host alone": {Options{Source: "host"}, nil, "it has no x-stackctl.host"},
+		"it is known":     {Options{Present: true}, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := enginetest.API{listImages: none}
+			if tt.pull != nil {
+				calls[pullImage] = tt.pull
+			}
+			var found []Resolution
+			warnings, err := ensureAll(t, calls, "a: {image: x, x-stackctl: {optional: true}}", nil, tt.options, &found)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(warnings, "\n"); !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("got warnings %q, want %q", got, tt.want)
+			}
+			if got := Absent(found); len(got) != 1 || len(ByService(found)) != 0 {
+				t.Errorf("got %v absent of %v", got, found)
+			}
+		})
+	}
+	calls := enginetest.API{inspectX: present}
+	var found []Resolution
+	if _, err := ensureAll(t, calls, "a: {image: x, x-stackctl: {optional: true}}", nil, Options{Present: true}, &found); err != nil || len(Absent(found)) != 0 {
+		t.Errorf("an image that is present: got %v, %v", found, err)
+	}
+	// A service that needs the same image is not left out.
+	calls = enginetest.API{listImages: none, pullImage: enginetest.Says(http.StatusInternalServerError, "no such host")}
+	if _, err := ensureAll(t, calls, "a: {image: x, x-stackctl: {optional: true}}\n b: {image: x}", nil, Options{}); err == nil || !strings.Contains(err.Error(), `service "b"`) {
+		t.Errorf("a service that is not optional: got %v", err)
+	}
 }
 
 // An image that cannot be pulled is named with its service, the engine's own words, and what to do.

@@ -66,6 +66,9 @@ type Resolution struct {
 	// Variables are those it sets, KEY=value.
 	Variables []string
 
+	// Optional says that the stack works without the service, and Absent that its image cannot be had.
+	Optional, Absent bool `json:"-"`
+
 	tagged time.Time // when the engine last got it
 }
 
@@ -82,6 +85,8 @@ type Options struct {
 	Rebuild bool   // build images even if they are present
 	Pull    string // missing, always, never or PullAsked; "" is missing
 	Source  string // auto, registry or host; "" is auto
+	// Present takes optional images only if they are present, and looks for no others.
+	Present bool
 	// HostRoots are folders of unpacked packages, which are searched for programs before the host itself.
 	HostRoots []string
 	// Binary is the stackctl for the web image; "" is the running one.
@@ -114,7 +119,7 @@ func Wanted(s *stack.Stack, svc types.ServiceConfig) string {
 }
 
 func find(ctx context.Context, r Reader, s *stack.Stack, svc types.ServiceConfig, o Options) (Resolution, error) {
-	res := Resolution{Service: svc.Name, Wanted: svc.Image, Ref: svc.Image, Origin: OriginRegistry}
+	res := Resolution{Service: svc.Name, Wanted: svc.Image, Ref: svc.Image, Origin: OriginRegistry, Optional: stack.ServiceExtensionOf(svc).Optional}
 	switch by := builder(s, svc); {
 	case stack.ServiceExtensionOf(by).Build == "self":
 		res.Origin = OriginSelf
@@ -201,7 +206,7 @@ func Ensure(ctx context.Context, e Engine, s *stack.Stack, o Options, sink repor
 }
 
 // key is the same for services that share an image.
-func (r Resolution) key() string { return string(r.Origin) + " " + r.Ref }
+func (r Resolution) key() string { return fmt.Sprint(r.Origin, r.Optional, " ", r.Ref) }
 
 func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wanted task, o Options, sink report.Sink) (Resolution, error) {
 	svc := builder(s, s.Project.Services[res.Service])
@@ -214,7 +219,29 @@ func ensure(ctx context.Context, e Engine, s *stack.Stack, res Resolution, wante
 	case res.Origin == OriginSelf, res.Origin == OriginBuild:
 		return res, nil
 	}
+	if res.Optional && res.ID == "" {
+		return ensureOptional(ctx, e, svc, res, wanted, o, sink)
+	}
 	return ensureForeign(ctx, e, svc, res, wanted, o, sink)
+}
+
+// ensureOptional gets an image without which the stack works.
+func ensureOptional(ctx context.Context, e Engine, svc types.ServiceConfig, res Resolution, wanted task, o Options, sink report.Sink) (Resolution, error) {
+	if o.Present {
+		res.Absent = true
+		return res, nil
+	}
+	got, err := ensureForeign(ctx, e, svc, res, wanted, o, sink)
+	if err == nil || ctx.Err() != nil {
+		return got, err
+	}
+	cause := err
+	if missing := new(NotFoundError); errors.As(err, &missing) {
+		cause = missing.Err
+	}
+	warn(sink, res, fmt.Sprintf("going on without service %q, because its image cannot be had: %v; `stackctl up --pull always` tries again", svc.Name, cause))
+	res.Absent = true
+	return res, nil
 }
 
 // ensureForeign gets an image that is not built here: from a registry, or else from the host's programs.
@@ -271,10 +298,31 @@ func (e *NotFoundError) Error() string {
 
 func (e *NotFoundError) Unwrap() error { return e.Err }
 
+// Absent lists the optional services whose images cannot be had.
+func Absent(found []Resolution) (services []string) {
+	for _, res := range found {
+		if res.Absent {
+			services = append(services, res.Service)
+		}
+	}
+	return services
+}
+
+// MarkAbsent marks the images of optional services that Find did not find, and lists these services.
+func MarkAbsent(found []Resolution) []string {
+	for i, res := range found {
+		found[i].Absent = res.Optional && res.ID == ""
+	}
+	return Absent(found)
+}
+
 // ByService returns the images by service, for a plan.
 func ByService(found []Resolution) map[string]planner.Image {
 	byService := make(map[string]planner.Image, len(found))
 	for _, res := range found {
+		if res.Absent {
+			continue
+		}
 		byService[res.Service] = planner.Image{Ref: res.Ref, ID: res.ID, Volumes: res.Volumes, Variables: res.Variables}
 	}
 	return byService
