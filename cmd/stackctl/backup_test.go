@@ -182,6 +182,28 @@ func TestBackup(t *testing.T) {
 	}
 	s.during(t, to, port, free[2])
 	s.refuses(t, to, port)
+	s.again(t, to, port, free[2])
+}
+
+// again interrupts a restore after it has removed what there was: the same command finishes it.
+func (s saved) again(t *testing.T, to, port, tlsPort string) {
+	t.Helper()
+	args := []string{"restore", "--yes", "--passphrase-file", s.passwords, "--port", port, "--tls-port", tlsPort, s.file}
+	first := program(t.Context(), t, to, port, args...)
+	var said lockedBuffer
+	first.Stderr = &said
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said.await(t, "create volume")
+	_ = first.Process.Signal(os.Interrupt)
+	if err := first.Wait(); err == nil || !strings.Contains(said.b.String(), "run the same command again") {
+		t.Errorf("%v\n%s", err, said.b.String())
+	}
+	must(t, to, port, args...)
+	if n := visitsOf(t, to, port); n != 3 {
+		t.Errorf("there are %d visits, want 3", n)
+	}
 }
 
 // during makes a backup under load, and replaces a project by it: the counter has a number of that time.

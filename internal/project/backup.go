@@ -233,6 +233,9 @@ func (b *saving) savePostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := b.awaitPostgres(ctx, c, 0); err != nil { // an up does not wait for it
+		return err
+	}
 	return b.add(backup.Postgres, func(w io.Writer) error {
 		return b.pipe(ctx, c, []string{"pg_dump", "--format=custom", "--no-password"}, nil, w)
 	})

@@ -26,6 +26,17 @@ func (s *Streams) Ask(ctx context.Context, question string) (bool, error) {
 	}
 }
 
+// Line reads a line from the terminal, in lower case.
+func (s *Streams) Line(ctx context.Context) (string, error) {
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(s.Err)
+		return "", ctx.Err()
+	case text := <-firstLine(s.In):
+		return text, nil
+	}
+}
+
 // Answer returns what a terminal or a pipe says to the question; given is false where nobody says anything.
 func (s *Streams) Answer(ctx context.Context, question string) (agreed, given bool, err error) {
 	if Is(s.In) {
