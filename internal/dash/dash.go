@@ -2,13 +2,16 @@
 package dash
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net"
 	"os/exec"
 	"runtime"
 	"slices"
 	"time"
 
+	"stackctl.dev/stackctl/internal/history"
 	"stackctl.dev/stackctl/internal/orchestrate/engine"
 	"stackctl.dev/stackctl/internal/orchestrate/kept"
 	"stackctl.dev/stackctl/internal/orchestrate/label"
@@ -108,10 +111,25 @@ func (l *Live) Sources() tui.Sources {
 			}
 			return watch.Inspect(ctx, eng, id)
 		},
+		Past:     l.past,
 		Standing: l.standing(),
 		History:  l.History,
 		Open:     OpenURL,
 	}
+}
+
+// past reads the history of visits. Each reading has a connection of its own: there is one in a while.
+func (l *Live) past(ctx context.Context, since time.Time, by string) (*history.Visits, error) {
+	eng, err := l.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if exists, _, err := eng.ServiceState(ctx, l.Project, history.Service); err != nil || !exists {
+		return nil, cmp.Or(err, errors.New("the stack keeps no history of visits: `stackctl up --with database`"))
+	}
+	client := history.NewClient(func(ctx context.Context) (net.Conn, error) { return eng.DialService(ctx, l.Project, history.Address) })
+	defer client.Close()
+	return client.Visits(ctx, since, by)
 }
 
 // certificateEvery is how often the certificate is looked at: that costs the engine 50 ms.

@@ -44,7 +44,7 @@ type registration struct {
 
 // registered are the panes, in the order in which tab visits them and the keys from 1 on focus them. Each place has at least one.
 var registered = []registration{
-	{"visits", layout.TopLeft, func(m *Model, title string) pane { m.visits = visitpane.New(title, m.requests); return m.visits }},
+	{"visits", layout.TopLeft, func(m *Model, title string) pane { m.visits = openVisits(m, title); return m.visits }},
 	{"services", layout.TopRight, func(m *Model, title string) pane { return servicepane.New(title, m.keys, m.clock) }},
 	{"logs", layout.Middle, func(m *Model, title string) pane { return logpane.New(title, m.keys, m.clock) }},
 	{"redis", layout.Bottom, openRedis},
@@ -62,6 +62,11 @@ func Names() []string {
 // named is the pane of that name, -1 if there is none.
 func named(name string) layout.Pane {
 	return layout.Pane(slices.Index(Names(), name))
+}
+
+// openVisits makes the counter's pane.
+func openVisits(m *Model, title string) *visitpane.Pane {
+	return visitpane.New(title, visitpane.Options{Requests: m.requests, Past: m.src.Past, Keys: m.keys, Clock: m.clock})
 }
 
 // openRedis makes the console's pane. If the history cannot be read, the console begins with an empty one in memory.

@@ -9,6 +9,7 @@ import (
 	"stackctl.dev/stackctl/internal/orchestrate/report"
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/store"
+	"stackctl.dev/stackctl/internal/tui/visitpane"
 )
 
 // Sources are where the dashboard gets what it shows. Watch runs until ctx ends and reconnects by itself; so does Logs once it has begun.
@@ -18,6 +19,8 @@ type Sources struct {
 	Logs    func(ctx context.Context, emit func(logs.Line) error) error
 	Redis   store.Dialer
 	Details func(ctx context.Context, id string) (watch.Details, error)
+	// Past reads the history of visits; nil for a stack that can have none.
+	Past visitpane.Read
 	// Standing reads what the header says besides the state of the containers; nil says nothing.
 	Standing func(ctx context.Context) (Standing, error)
 	// Warnings are shown among the events, one line each; nil has none.

@@ -90,7 +90,7 @@ func (r *rig) count(s *visits.Store, n int) {
 func (r *rig) counter() int64 {
 	r.t.Helper()
 	n, err := r.client.Get(r.t.Context(), counterKey).Int64()
-	if err != nil && err != redis.Nil {
+	if err != nil && !errors.Is(err, redis.Nil) {
 		r.t.Fatal(err)
 	}
 	return n

@@ -22,18 +22,6 @@ const (
 	pastTimeout = 3 * time.Second
 )
 
-// span is a range that a viewer can choose besides the last minutes.
-type span struct {
-	long, step time.Duration
-	by         string // what the archive sums by
-}
-
-var spans = map[string]span{
-	"1h":  {time.Hour, time.Minute, history.ByMinute},
-	"24h": {24 * time.Hour, 5 * time.Minute, history.ByMinute},
-	"30d": {30 * 24 * time.Hour, 3 * time.Hour, history.ByHour},
-}
-
 // Past answers with the history of visits over a range. The archive is asked once for all viewers.
 type Past struct {
 	address string
@@ -77,7 +65,7 @@ func (p *Past) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	name := r.URL.Query().Get("range")
-	if _, ok := spans[name]; !ok {
+	if _, ok := history.RangeOf(name); !ok {
 		http.Error(w, "The range is 1h, 24h or 30d.", http.StatusBadRequest)
 		return
 	}
@@ -106,7 +94,8 @@ func (p *Past) answer(ctx context.Context, name string) answer {
 }
 
 func (p *Past) ask(ctx context.Context, name string) answer {
-	now, s := p.now(), spans[name]
+	now := p.now()
+	r, _ := history.RangeOf(name)
 	if p.address == "" {
 		return answer{at: now, status: http.StatusNoContent}
 	}
@@ -114,20 +103,13 @@ func (p *Past) ask(ctx context.Context, name string) answer {
 	if err != nil || !ok {
 		return answer{at: now, status: http.StatusNoContent}
 	}
-	found, status := past{Range: name, Step: int64(s.step.Seconds()), Behind: behind, Since: since}, http.StatusOK
-	begin := now.UTC().Truncate(s.step).Add(s.step - s.long)
-	visits, err := p.client.Visits(ctx, begin, s.by)
+	found, status := past{Range: name, Step: int64(r.Step.Seconds()), Behind: behind, Since: since}, http.StatusOK
+	visits, err := p.client.Visits(ctx, r.Begin(now), r.By)
 	if err != nil {
 		p.log.Debug("history not read", "error", err.Error())
 		status = http.StatusServiceUnavailable
 	} else {
-		found.Values = make([]int64, s.long/s.step)
-		for _, i := range visits.Intervals {
-			if at := i.At.Sub(begin); at >= 0 && int(at/s.step) < len(found.Values) {
-				found.Values[at/s.step] += i.Visits
-			}
-		}
-		found.Values[len(found.Values)-1] += behind
+		found.Values = r.Sum(visits, now, behind)
 		for _, v := range found.Values {
 			found.Total += v
 		}

@@ -11,6 +11,7 @@ import (
 // Map holds all bindings. Those of Global work everywhere except while text is being typed.
 type Map struct {
 	Global   Global
+	Visits   Visits
 	Services Services
 	Logs     Logs
 	Redis    Redis
@@ -23,6 +24,9 @@ type Global struct {
 	Quit, Interrupt, Suspend, Help, Palette, Next, Previous, Zoom, Back,
 	Copy, Mouse, Open, Up, Down, Reset, UndoReset key.Binding
 }
+
+// Visits are the keys of the counter.
+type Visits struct{ Range key.Binding }
 
 // Services are the keys of the list of services.
 type Services struct {
@@ -54,7 +58,7 @@ func bind(help, description string, names ...string) key.Binding {
 
 // Default returns the keys as they are shipped.
 func Default() Map {
-	return Map{Global: global(), Services: services(), Logs: logs(), Redis: redis(), Browser: browser(), Prompt: prompt()}
+	return Map{Global: global(), Visits: Visits{Range: bind("r", "another range of the chart")}, Services: services(), Logs: logs(), Redis: redis(), Browser: browser(), Prompt: prompt()}
 }
 
 func global() Global {

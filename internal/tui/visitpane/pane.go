@@ -10,6 +10,7 @@ import (
 
 	"stackctl.dev/stackctl/internal/orchestrate/watch"
 	"stackctl.dev/stackctl/internal/traffic"
+	"stackctl.dev/stackctl/internal/tui/keys"
 )
 
 // Count is the counter as it was read. Reading it counts no visit.
@@ -29,7 +30,7 @@ type Source interface {
 	Stats(now time.Time, over time.Duration) traffic.Stats
 }
 
-// Pane is the pane. It takes no keys.
+// Pane is the pane.
 type Pane struct {
 	title string
 	url   string // where the visits come to
@@ -41,19 +42,37 @@ type Pane struct {
 	rate     float64
 	peak     float64
 	chart    chart
+	past     past
 	requests requests
+	keys     keys.Visits
+	clock    func() time.Time
 }
 
-// New makes a pane; source may be nil.
-func New(title string, source Source) *Pane {
-	return &Pane{title: title, requests: requests{source: source}}
+// Options are what a pane has besides its readings.
+type Options struct {
+	Requests Source // nil says nothing of requests
+	Past     Read   // nil: the chart has the last minutes only
+	Keys     keys.Map
+	Clock    func() time.Time
+}
+
+// New makes a pane.
+func New(title string, o Options) *Pane {
+	return &Pane{title: title, requests: requests{source: o.Requests}, past: past{read: o.Past}, keys: o.Keys.Visits, clock: o.Clock}
 }
 
 // Update takes readings of the counter, events, and the state of the containers.
 func (p *Pane) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	switch msg := msg.(type) {
 	case Count:
-		return nil, p.count(msg)
+		return p.past.refresh(msg.At), p.count(msg)
+	case tea.KeyPressMsg:
+		if !p.Takes(msg) {
+			return nil, false
+		}
+		return p.past.next(p.clock()), true
+	case answer:
+		return p.past.take(msg, p.clock()), true
 	case Unknown:
 		p.unknown(msg)
 	case watch.Event:
@@ -67,8 +86,13 @@ func (p *Pane) Update(msg tea.Msg) (cmd tea.Cmd, changed bool) {
 	return nil, true
 }
 
-// Keys are none.
-func (p *Pane) Keys() []key.Binding { return nil }
+// Keys are those of the chart.
+func (p *Pane) Keys() []key.Binding {
+	if p.past.read == nil {
+		return nil
+	}
+	return []key.Binding{p.keys.Range}
+}
 
 // Hints are none: those of the dashboard are shown.
 func (p *Pane) Hints() []key.Binding { return nil }
@@ -76,8 +100,10 @@ func (p *Pane) Hints() []key.Binding { return nil }
 // Capturing is never.
 func (p *Pane) Capturing() bool { return false }
 
-// Takes no key.
-func (p *Pane) Takes(tea.KeyPressMsg) bool { return false }
+// Takes the key of the range.
+func (p *Pane) Takes(msg tea.KeyPressMsg) bool {
+	return p.past.read != nil && keys.Matches(msg, p.keys.Range)
+}
 
 // Cursor is nowhere.
 func (p *Pane) Cursor() *tea.Cursor { return nil }

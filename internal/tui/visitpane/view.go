@@ -17,7 +17,10 @@ func (p *Pane) View(t *theme.Theme, width, height int, focused bool) string {
 		foot = foot[:most]
 	}
 	room := rows - len(lines) - len(foot)
-	if room >= 3 {
+	switch {
+	case room >= 3 && p.past.chosen > 0:
+		lines = append(lines, p.past.view(t, inner, min(room, 14))...)
+	case room >= 3:
 		lines = append(lines, p.chart.view(t, inner, min(room, 14))...)
 	}
 	lines = append(lines, foot...)
@@ -69,6 +72,9 @@ func (p *Pane) head(t *theme.Theme, width, rows int) []string {
 // foot says what nginx's log says, and what happened last.
 func (p *Pane) foot(t *theme.Theme, width int) []string {
 	lines := p.requests.view(t, width)
+	if late := p.past.late(p.last.At); late != "" {
+		lines = append(lines, " "+t.Warn.Render("⚠ "+late))
+	}
 	for i := len(p.chart.marks) - 1; i >= max(len(p.chart.marks)-3, 0); i-- {
 		e := p.chart.marks[i]
 		lines = append(lines, " "+t.Warn.Render(Sign(e.Kind))+t.Muted.Render(" "+e.At.Local().Format(time.TimeOnly)+" "+draw.Safe(e.Text)))

@@ -35,7 +35,7 @@ func TestRate(t *testing.T) {
 		{"a reset is no negative rate", []int64{1000, 1010, 3}, 0, 10},
 		{"after a reset", []int64{1000, 0, 5, 10, 15}, 5, 5},
 	} {
-		p := New("1 visits", nil)
+		p := New("1 visits", Options{})
 		for i, n := range c.visits {
 			p.count(Count{At: at(i), Visits: n})
 		}
@@ -47,7 +47,7 @@ func TestRate(t *testing.T) {
 
 func TestEveryVisitIsOnTheChartOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := New("1 visits", nil)
+		p := New("1 visits", Options{})
 		total, n, second := 0.0, int64(100), 0
 		p.count(Count{At: start, Visits: n})
 		for range rapid.IntRange(1, 40).Draw(t, "readings") {
@@ -67,7 +67,7 @@ func TestEveryVisitIsOnTheChartOnce(t *testing.T) {
 }
 
 func TestWhatIsNotKnownIsNotShownAsLive(t *testing.T) {
-	p := New("1 visits", nil)
+	p := New("1 visits", Options{})
 	p.count(Count{At: start, Visits: 1234567})
 	p.count(Count{At: at(1), Visits: 1234600})
 	p.unknown(Unknown{At: at(2), Err: errors.New("redis is away\x1b[2J")})
@@ -90,7 +90,7 @@ type fixed traffic.Stats
 func (f fixed) Stats(time.Time, time.Duration) traffic.Stats { return traffic.Stats(f) }
 
 func TestSharesHaveTheReplicasNames(t *testing.T) {
-	p := New("1 visits", fixed{Requests: 4, Rate: 0.4, Status: [6]int{2: 3, 5: 1}, Upstreams: map[string]int{"10.0.0.2:5002": 1, "10.0.0.3:5002": 3}})
+	p := New("1 visits", Options{Requests: fixed{Requests: 4, Rate: 0.4, Status: [6]int{2: 3, 5: 1}, Upstreams: map[string]int{"10.0.0.2:5002": 1, "10.0.0.3:5002": 3}}})
 	var containers []watch.Container
 	for i := 1; i <= 2; i++ {
 		var c watch.Container
@@ -120,7 +120,7 @@ func TestLimitedRequestsStandApart(t *testing.T) {
 		{traffic.Stats{Requests: 20, Status: [6]int{2: 18, 4: 2}, Blocked: 3}, "✔ 2xx 90%  ⊗ 3 blocked", "4xx"},
 		{traffic.Stats{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"web-1": 1, "web-2": 3}}, "web-2 ██████·· 75%", "blocked"},
 	} {
-		p := New("1 visits", fixed(c.stats))
+		p := New("1 visits", Options{Requests: fixed(c.stats)})
 		p.count(Count{At: start, Visits: 4})
 		view := ansi.Strip(p.View(tuitest.Themes().Dark, 80, 20, false))
 		if !strings.Contains(view, c.want) || strings.Contains(view, c.without) {
@@ -130,7 +130,7 @@ func TestLimitedRequestsStandApart(t *testing.T) {
 }
 
 func TestMarksStandWhereTheyHappened(t *testing.T) {
-	p := New("1 visits", nil)
+	p := New("1 visits", Options{})
 	for i := range 10 {
 		p.count(Count{At: at(i), Visits: int64(i)})
 	}
@@ -153,7 +153,7 @@ func TestMarksStandWhereTheyHappened(t *testing.T) {
 
 func TestViewHasItsSize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := New("1 visits", fixed{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"a:1": 4}})
+		p := New("1 visits", Options{Requests: fixed{Requests: 4, Status: [6]int{2: 4}, Upstreams: map[string]int{"a:1": 4}}})
 		for i := range rapid.IntRange(0, 9).Draw(t, "readings") {
 			p.count(Count{At: at(i * 40), Visits: int64(i * i * 1000)})
 			p.chart.mark(watch.Event{At: at(i * 40), Kind: watch.EventDeploy, Text: "世界\x1b[2J"})
