@@ -142,7 +142,7 @@ func (c *counting) measureStage(ctx context.Context, s stage, round int) error {
 			c.memory = append(c.memory, used)
 		}
 	}
-	return nil
+	return c.turn(ctx, s.feature, "") // off
 }
 
 // measure records a sample. If the measurement fails there is a gap, and the report says so.

@@ -64,7 +64,7 @@ func stages(published, nginx, web string) []stage {
 	return list
 }
 
-// turn turns a feature on or off, as what is measured says, and waits until it has settled: Prometheus has scraped all by then.
+// turn turns a feature on for what is measured with it, and else off, and waits until it has settled: Prometheus has scraped all by then.
 func (c *counting) turn(ctx context.Context, feature, what string) error {
 	if feature == "" {
 		return nil
@@ -73,7 +73,7 @@ func (c *counting) turn(ctx context.Context, feature, what string) error {
 	if strings.HasSuffix(what, with+feature) {
 		flag = "--with"
 	}
-	if _, err := c.stackctl.Output(ctx, "up", flag, feature); err != nil {
+	if _, err := c.stackctl.Output(ctx, "up", flag, feature); err != nil || what == "" {
 		return err
 	}
 	_, err := c.wrk(ctx, c.stages[0].targets[0].url, 64, settle)

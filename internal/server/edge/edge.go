@@ -66,7 +66,7 @@ func (s *Server) Listen(ctx context.Context) error {
 		Server: tier.NewServer(tier.Management(s.metrics.registry, tier.Healthy), s.log),
 	}}}
 	if err := s.runner.Listen(ctx, func() []any { return []any{"lines", s.Addr()} }); err != nil {
-		packets.Close()
+		_ = packets.Close()
 		return err
 	}
 	return nil

@@ -24,7 +24,7 @@ func (s *Server) receive(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening on %q: %w", s.Addr(), err)
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	line := make([]byte, maxLine)
 	wait := time.NewTimer(gather)
 	defer wait.Stop()
@@ -52,7 +52,7 @@ func (s *Server) receive(ctx context.Context) error {
 
 // detach returns a descriptor of the connection's socket whose reads block, at most for the time idle, and closes the connection.
 func detach(conn *net.UDPConn) (fd int, err error) {
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -62,7 +62,7 @@ func detach(conn *net.UDPConn) (fd int, err error) {
 	}
 	limit := unix.NsecToTimeval(int64(idle))
 	if err := errors.Join(unix.SetNonblock(fd, false), unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit)); err != nil {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return 0, err
 	}
 	return fd, nil

@@ -8,8 +8,8 @@ import (
 
 // receive counts lines until ctx is done, and closes the socket.
 func (s *Server) receive(ctx context.Context) error {
-	defer context.AfterFunc(ctx, func() { s.lines.Close() })()
-	defer s.lines.Close()
+	defer context.AfterFunc(ctx, func() { _ = s.lines.Close() })()
+	defer func() { _ = s.lines.Close() }()
 	line := make([]byte, maxLine)
 	for {
 		n, err := s.lines.Read(line)
