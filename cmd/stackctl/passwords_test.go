@@ -185,6 +185,7 @@ func TestWithoutAPassword(t *testing.T) {
 // TestPasswordsAreNowhere looks for each password wherever something is shown.
 func TestPasswordsAreNowhere(t *testing.T) {
 	project, port := stackUp(t)
+	must(t, project, port, "up", "--with", "database")
 	http200(t, "http://127.0.0.1:"+port+"/count")
 	seen := passwordsOf(t, project)
 	must(t, project, port, "rotate")
@@ -242,7 +243,7 @@ func TestPasswordsAreNowhere(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) != 5 || len(shown) < 20 {
+	if len(seen) != 6 || len(shown) < 20 {
 		t.Errorf("looked for %d passwords in %d places", len(seen), len(shown))
 	}
 }

@@ -129,8 +129,8 @@ func historyError(err error) error {
 	return fmt.Errorf("%w; see `stackctl logs archive`", err)
 }
 
-// lateAfter is how far the history may be behind without a word.
-const lateAfter = 10 * time.Second
+// lateAfter is how far the history may be behind without a word: where there was nothing new for a while, it is noted every 10 s.
+const lateAfter = 30 * time.Second
 
 // tellBehind says how far the history is behind, and what Redis has lost.
 func (a *app) tellBehind(s history.State, now time.Time) {

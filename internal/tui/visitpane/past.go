@@ -19,8 +19,8 @@ const (
 	// pastEvery is how often a range is read again, and pastLimit bounds that.
 	pastEvery = 15 * time.Second
 	pastLimit = 10 * time.Second
-	// lateAfter is how far the history may be behind without a word.
-	lateAfter = 10 * time.Second
+	// lateAfter is how far the history may be behind without a word: where there was nothing new for a while, it is noted every 10 s.
+	lateAfter = 30 * time.Second
 )
 
 // past is a range of the history, in place of the last minutes.
