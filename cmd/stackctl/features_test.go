@@ -41,9 +41,25 @@ func TestFeaturesUnderLoad(t *testing.T) {
 		report := load.Stop(t.Context())
 		t.Logf("%v: %d requests, the slowest in %s, %d repeated", args, report.All.Requests, report.All.Max.Round(time.Millisecond), report.All.Repeated)
 		if report.All.Failed > 0 || report.All.Requests == 0 {
-			t.Errorf("%v: of %d requests %d failed: %v", args, report.All.Requests, report.All.Failed, report.All.Reasons)
+			t.Errorf("%v: of %d requests %d failed: %v\n%s", args, report.All.Requests, report.All.Failed, report.All.Reasons, failures(t, project, port))
 		}
 	}
+}
+
+// failures are the lines that tell of failed requests, with the firewall's own words about them.
+func failures(t *testing.T, project, port string) string {
+	t.Helper()
+	out, err := program(t.Context(), t, project, port, "logs", "--no-color", "--timestamps").CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	var found []string
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, `"status":5`) || strings.Contains(line, "upstream failed") || strings.Contains(line, "[error]") {
+			found = append(found, line)
+		}
+	}
+	return strings.Join(found[:min(len(found), 20)], "")
 }
 
 // Each feature alone goes through the verbs: a second up changes nothing, and what is turned off is gone.

@@ -17,8 +17,8 @@ import (
 	"stackctl.dev/stackctl/internal/server/visits/visitstest"
 )
 
-// forgetful is a backend that counts every request, and closes the connection without an answer after every second one of a connection:
-// as one does that dies after it has counted, on a connection that was used before.
+// forgetful is a backend that counts every request, and closes the connection without an answer after every second one, as one does
+// that dies after it has counted.
 type forgetful struct {
 	ln    net.Listener
 	seen  atomic.Int64
@@ -64,7 +64,7 @@ func (f *forgetful) accept() {
 func (f *forgetful) serve(conn net.Conn) {
 	defer conn.Close()
 	r := bufio.NewReader(conn)
-	for i := 1; ; i++ {
+	for {
 		req, err := http.ReadRequest(r)
 		if err != nil {
 			return
@@ -73,7 +73,7 @@ func (f *forgetful) serve(conn net.Conn) {
 		n := f.seen.Add(1)
 		times, _ := f.byKey.LoadOrStore(req.Header.Get("X-Sent"), new(atomic.Int64))
 		times.(*atomic.Int64).Add(1)
-		if i%2 == 0 {
+		if n%2 == 0 {
 			return
 		}
 		body := strconv.FormatInt(n, 10)
@@ -134,38 +134,25 @@ func TestSentAtMostOnce(t *testing.T) {
 	}
 }
 
-// dying is a connection that takes one write, and then none.
-type dying struct {
-	net.Conn
-	writes atomic.Int64
-}
-
-func (d *dying) Write(p []byte) (int, error) {
-	if d.writes.Add(1) > 1 {
-		return 0, net.ErrClosed
-	}
-	return d.Conn.Write(p)
-}
-
-// TestUnsentIsSentAgain: nothing could be written to a kept connection, so that the request is sent on another one, with its body.
+// TestUnsentIsSentAgain: where no connection can be made, nothing was sent, so that it is tried again, at an address that was asked for anew.
 func TestUnsentIsSentAgain(t *testing.T) {
-	var seen atomic.Int64
+	var seen, asked atomic.Int64
 	s := startSite(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.Add(1)
 		content, _ := io.ReadAll(r.Body)
 		_, _ = w.Write(content)
 	}))
-	transport, dials := s.server.upstream.transport, atomic.Int64{}
-	dial := transport.DialContext
-	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
+	// The upstream is found at each second question only; nobody listens at the other address.
+	r := newRoute(s.server.cfg.Upstream)
+	r.lookup = func(context.Context, string) ([]string, error) {
+		if asked.Add(1)%2 == 1 {
+			return []string{"127.0.0.9"}, nil
 		}
-		dials.Add(1)
-		counted := conn.(*countedConn)
-		counted.Conn = &dying{Conn: counted.Conn}
-		return counted, nil
+		return []string{"127.0.0.1"}, nil
+	}
+	s.server.upstream.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		r.known.Store(nil)
+		return r.dial(ctx)
 	}
 	header := []string{"User-Agent", "curl/8.5.0", "Accept", "*/*", "Content-Type", "application/x-www-form-urlencoded"}
 	for i := range 10 {
@@ -177,8 +164,41 @@ func TestUnsentIsSentAgain(t *testing.T) {
 			t.Fatalf("request %d got %d %q", i, a.Status, a.Body)
 		}
 	}
-	if seen.Load() != 10 || dials.Load() != 10 {
-		t.Errorf("10 requests were sent, %d seen, on %d connections", seen.Load(), dials.Load())
+	if seen.Load() != 10 || asked.Load() != 20 {
+		t.Errorf("10 requests were sent, %d seen; it was asked %d times where to", seen.Load(), asked.Load())
+	}
+}
+
+// TestRouteRemembersWhereTo: a slow or failing resolver holds nobody up who can go where the last request went.
+func TestRouteRemembersWhereTo(t *testing.T) {
+	r := newRoute("nginx:5004")
+	answers := make(chan error)
+	r.lookup = func(ctx context.Context, _ string) ([]string, error) {
+		select {
+		case err := <-answers:
+			return []string{"10.0.0.1", "10.0.0.2"}, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	first := make(chan error, 1)
+	go func() { _, err := r.addresses(t.Context()); first <- err }()
+	answers <- nil
+	if err := <-first; err != nil {
+		t.Fatal(err)
+	}
+	r.known.Store(&answer{r.known.Load().addresses, time.Now()})
+	go func() { _, err := r.addresses(t.Context()); first <- err }() // asks, and gets no answer yet
+	for r.asking.TryLock() {
+		r.asking.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	if got, err := r.addresses(t.Context()); err != nil || len(got) != 2 {
+		t.Errorf("while another one asks, the addresses are %v, %v", got, err)
+	}
+	answers <- net.UnknownNetworkError("x")
+	if err := <-first; err != nil {
+		t.Errorf("a failed question ends with %v", err)
 	}
 }
 

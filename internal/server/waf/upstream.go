@@ -3,109 +3,121 @@ package waf
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
 	connectTimeout = time.Second
-	// keepIdle is shorter than the 65 s after which nginx closes an idle connection, so that no request meets one that is being closed.
-	keepIdle = 30 * time.Second
-	maxIdle  = 512
-	// attempts is how many kept connections may turn out to be closed before a request fails.
-	attempts = 4
+	// A request is sent once, but connected for again until one of these is reached, as nginx does: the machine may be busy.
+	connectAttempts = 4
+	connectWithin   = 4 * time.Second
+	// lookupAge is for how long the answer of the resolver is used: without kept connections there would be a question for each request.
+	lookupAge = 5 * time.Second
 )
 
 // upstream sends requests on, each at most once: a visit may have been counted although its response was lost.
 //
-// net/http repeats a GET on another connection if a kept one breaks before the response. It does not repeat a request with a body
-// that it cannot get again; so those that it would repeat are given an empty body of that kind. Only if not a byte was written is a
-// request sent again: the connection had been closed while it was idle.
+// Each request has a connection of its own. A kept one could be closed by nginx, which does so when it reloads, just when a request is
+// sent; nobody could tell then whether the request had arrived. net/http does not repeat requests on connections that were not used before.
 type upstream struct{ transport *http.Transport }
 
 var _ http.RoundTripper = (*upstream)(nil)
 
 func newUpstream(cfg Config) *upstream {
-	dialer := &net.Dialer{Timeout: connectTimeout}
+	r := newRoute(cfg.Upstream)
 	return &upstream{&http.Transport{
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, cfg.Upstream)
-			if err != nil {
-				return nil, err
-			}
-			return &countedConn{Conn: conn}, nil
-		},
+		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
+		DisableKeepAlives:      true,
 		DisableCompression:     true, // the client's Accept-Encoding goes on as it is
-		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxIdle,
-		IdleConnTimeout:        keepIdle,
 		ResponseHeaderTimeout:  cfg.UpstreamTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 	}}
 }
 
-func (u *upstream) close() { u.transport.CloseIdleConnections() }
-
 // RoundTrip sends the request of an exchange, with its body.
 func (u *upstream) RoundTrip(req *http.Request) (*http.Response, error) {
+	out := req.WithContext(req.Context())
+	out.GetBody = nil
+	out.Body = http.NoBody
+	if content := exchangeOf(req).body; len(content) > 0 {
+		out.Body = io.NopCloser(bytes.NewReader(content))
+	}
+	return u.transport.RoundTrip(out)
+}
+
+// route connects to the upstream.
+type route struct {
+	host, port string
+	dialer     net.Dialer
+	lookup     func(ctx context.Context, host string) ([]string, error)
+	known      atomic.Pointer[answer]
+	asking     sync.Mutex
+	turn       atomic.Uint32 // which of several addresses is next
+}
+
+// answer is what the resolver said.
+type answer struct {
+	addresses []string
+	until     time.Time
+}
+
+func newRoute(hostport string) *route {
+	r := &route{dialer: net.Dialer{Timeout: connectTimeout}, lookup: net.DefaultResolver.LookupHost}
+	r.host, r.port, _ = net.SplitHostPort(hostport) // the configuration has checked it
+	return r
+}
+
+// dial connects, and tries again while nothing was sent.
+func (r *route) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
-		var conn *countedConn
-		var before int64
-		reused := false
-		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-			if counted, ok := info.Conn.(*countedConn); ok {
-				conn, before, reused = counted, counted.written.Load(), info.Reused
-			}
-		}}
-		out := req.WithContext(httptrace.WithClientTrace(req.Context(), trace))
-		out.GetBody = nil
-		if content := exchangeOf(req).body; len(content) > 0 {
-			out.Body = io.NopCloser(bytes.NewReader(content))
-		} else {
-			out.Body = emptyBody(out)
+		conn, err := r.connect(ctx)
+		if err == nil || attempt == connectAttempts || ctx.Err() != nil {
+			return conn, err
 		}
-		resp, err := u.transport.RoundTrip(out)
-		if err == nil {
-			return resp, nil
-		}
-		unsent := reused && conn.written.Load() == before
-		if !unsent || attempt == attempts || req.Context().Err() != nil {
-			return nil, err
-		}
+		r.known.Store(nil) // it may have moved
 	}
 }
 
-// emptyBody returns a body without content for a request that net/http would repeat, so that it does not. For the methods without a
-// body net/http finds out that it is empty and sends no Transfer-Encoding.
-func emptyBody(req *http.Request) io.ReadCloser {
-	_, key := req.Header["Idempotency-Key"]
-	_, xkey := req.Header["X-Idempotency-Key"]
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-	default:
-		if !key && !xkey {
-			return http.NoBody
+func (r *route) connect(ctx context.Context) (net.Conn, error) {
+	addresses, err := r.addresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address := addresses[int(r.turn.Add(1))%len(addresses)]
+	return r.dialer.DialContext(ctx, "tcp", net.JoinHostPort(address, r.port))
+}
+
+// addresses returns where the upstream is. One request asks, and meanwhile the others use what was known.
+func (r *route) addresses(ctx context.Context) ([]string, error) {
+	known := r.known.Load()
+	if known != nil && (time.Now().Before(known.until) || !r.asking.TryLock()) {
+		return known.addresses, nil
+	}
+	if known == nil {
+		r.asking.Lock()
+		if known = r.known.Load(); known != nil { // asked meanwhile
+			r.asking.Unlock()
+			return known.addresses, nil
 		}
 	}
-	return io.NopCloser(eof{})
-}
-
-type eof struct{}
-
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
-
-// countedConn counts the bytes written to a connection.
-type countedConn struct {
-	net.Conn
-	written atomic.Int64
-}
-
-func (c *countedConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.written.Add(int64(n))
-	return n, err
+	defer r.asking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	found, err := r.lookup(ctx, r.host)
+	if err != nil || len(found) == 0 {
+		if known != nil {
+			return known.addresses, nil
+		}
+		return nil, fmt.Errorf("looking up %q (WAF_UPSTREAM): %w", r.host, err)
+	}
+	r.known.Store(&answer{found, time.Now().Add(lookupAge)})
+	return found, nil
 }

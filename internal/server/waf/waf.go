@@ -90,6 +90,5 @@ func (s *Server) MetricsAddr() string { return s.runner.Ports[1].At() }
 // Serve answers requests until ctx is done, then drains for at most SHUTDOWN_TIMEOUT. It returns an error if requests had to be cut
 // off. It closes the listeners, so it can be called only once.
 func (s *Server) Serve(ctx context.Context) error {
-	defer s.upstream.close()
 	return s.runner.Serve(ctx)
 }
