@@ -148,7 +148,7 @@ func TestPassesUnchanged(t *testing.T) {
 		"X-Forwarded-Proto", "https", "Connection", "X-Hop", "X-Hop", "1")
 	r := <-got
 	for name, want := range map[string]string{"X-Request-Id": "keep.me", "X-Real-Ip": "198.51.100.4", "X-Forwarded-For": "203.0.113.1, 198.51.100.4",
-		"X-Forwarded-Host": "example.org:8443", "X-Forwarded-Proto": "https", "X-Hop": "", "Connection": "", "Transfer-Encoding": "", "Accept-Encoding": ""} {
+		"X-Forwarded-Host": "example.org:8443", "X-Forwarded-Proto": "https", "X-Hop": "", "Connection": "close", "Transfer-Encoding": "", "Accept-Encoding": ""} {
 		if value := strings.Join(r.Header.Values(name), "|"); value != want {
 			t.Errorf("%s is %q, want %q", name, value, want)
 		}
