@@ -40,6 +40,6 @@ func newRoot(s *terminal.Streams, limit time.Duration) *cobra.Command {
 	root.AddCommand(operate.Commands(a.App)...)
 	root.AddCommand(inspect.Commands(a.App)...)
 	root.AddCommand(data.Commands(a.App)...)
-	root.AddCommand(newDashCmd(a), newDemoCmd(a), newVersionCmd(a), newServeCmd(a), newWAFCmd(a), newCertsCmd(a), newEdgeCmd(a), newArchiveCmd(a), newTunnelCmd(a), newLookupCmd(a))
+	root.AddCommand(newDashCmd(a), newDemoCmd(a), newVersionCmd(a), newServeCmd(a), newWAFCmd(a), newHoldCmd(a), newCertsCmd(a), newEdgeCmd(a), newArchiveCmd(a), newTunnelCmd(a), newLookupCmd(a))
 	return root
 }

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"stackctl.dev/stackctl/assets"
 	"stackctl.dev/stackctl/internal/cli"
 	"stackctl.dev/stackctl/internal/server"
+	"stackctl.dev/stackctl/internal/server/hold"
 	"stackctl.dev/stackctl/internal/server/tier"
 	"stackctl.dev/stackctl/internal/server/waf"
 	"stackctl.dev/stackctl/internal/terminal"
@@ -66,6 +70,32 @@ func newWAFCmd(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "ask the tier of this container whether it is ready, and exit")
+	return cmd
+}
+
+// newHoldCmd is what the container of the feature `hold` runs.
+func newHoldCmd(a *app) *cobra.Command {
+	var check bool
+	cmd := &cobra.Command{
+		Use:    "hold",
+		Short:  "Let requests wait during a maintenance (this is what its container does)",
+		Long:   "Run the tier that requests wait for during a maintenance. After SIGHUP all may go on. It is configured by environment variables: LISTEN_ADDR, HOLD_FOR, HOLD_MAX and LOG_LEVEL.",
+		Hidden: true,
+		Args:   cli.Usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := hold.ConfigFromEnv(os.Getenv)
+			if err != nil {
+				return err
+			}
+			if check {
+				return tier.Check(cmd.Context(), config.ListenAddr, "/healthz")
+			}
+			released, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), syscall.SIGHUP)
+			defer stop()
+			return hold.Run(cmd.Context(), config, released.Done(), terminal.Raw(a.Out))
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "ask the tier of this container whether it serves, and exit")
 	return cmd
 }
 

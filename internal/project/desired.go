@@ -22,7 +22,7 @@ const portVariable = "STACKCTL_PORT"
 type wish struct {
 	services []string          // none are all
 	alone    bool              // without their dependencies
-	fronts   bool              // services are those with upstreams
+	fronts   bool              // those with upstreams, and services
 	replicas map[string]int    // by service, from the options
 	port     int               // the published port; 0 is that of the files or of the running stack
 	with     []string          // features to turn on
@@ -98,14 +98,15 @@ func (p *Project) read(ctx context.Context, w *wish, port string) (*stack.Stack,
 
 // selectFrom selects the wanted services of a stack.
 func (w *wish) selectFrom(ctx context.Context, s *stack.Stack) (*stack.Stack, error) {
+	services := w.services
 	if w.fronts {
-		w.services = s.Fronts()
+		services = slices.Concat(s.Fronts(), w.services)
 	}
 	choose := s.Select
 	if w.alone {
 		choose = s.Only
 	}
-	s, err := choose(ctx, w.services)
+	s, err := choose(ctx, services)
 	if err != nil {
 		return nil, err
 	}

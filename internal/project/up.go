@@ -138,6 +138,9 @@ func (p *Project) makeSo(ctx context.Context, s *stack.Stack, of map[string]plan
 		writer = o.Attach.Writer(p.Engine)
 	}
 	options.Approve = p.approve(ctx, s)
+	if held := w.chosen.Hold(); held > 0 { // an old worker of nginx may keep a request for so long, and then sends it where it did before
+		options.Drain = max(options.Drain, held+10*time.Second)
+	}
 	w.passwords.inTurn = true
 	plan, err := p.takeTurns(ctx, writer, s, of, w, o, options)
 	if err == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -137,5 +138,60 @@ func TestNginxMaintenance(t *testing.T) {
 	addr, _ = startNginxWith(t, t.TempDir(), "", stack.Settings{With: []string{"maintenance"}, Variables: variables}, web)
 	if a := askNginx(t, "http://"+addr+"/count"); a.Status != 200 {
 		t.Errorf("to who is let through it answers %+v", a)
+	}
+}
+
+// Requests wait while the tier `hold` keeps them, with their body, and go on when it says so; else they get the message.
+func TestNginxHolds(t *testing.T) {
+	release := make(chan int)
+	holder := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > 0 {
+			t.Error("the tier `hold` got a body")
+		}
+		w.WriteHeader(<-release)
+	}))
+	t.Cleanup(holder.Close)
+	asked := make(chan string, 1)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		content, _ := io.ReadAll(r.Body)
+		asked <- string(content)
+		w.WriteHeader(http.StatusForbidden) // of the web tier's own: not that of `hold`
+	}))
+	t.Cleanup(web.Close)
+	variables := map[string]string{"STACKCTL_MAINTENANCE_MESSAGE": "Back at noon.", "HOLD": strings.TrimPrefix(holder.URL, "http://")}
+	addr, _ := startNginxWith(t, t.TempDir(), "", stack.Settings{With: []string{"limits", "maintenance", "hold"}, Variables: variables}, strings.TrimPrefix(web.URL, "http://"))
+	ask := func() <-chan tiertest.Answer {
+		done := make(chan tiertest.Answer, 1)
+		go func() {
+			a, err := tiertest.Ask(http.DefaultClient, http.MethodPost, "http://"+addr+"/count", "a=b")
+			if err != nil {
+				t.Error(err)
+			}
+			done <- a
+		}()
+		return done
+	}
+	waiting := ask()
+	select {
+	case <-asked:
+		t.Fatal("the web tier got a request that should wait")
+	case <-time.After(200 * time.Millisecond):
+	}
+	release <- http.StatusNoContent
+	if body, a := <-asked, <-waiting; body != "a=b" || a.Status != http.StatusForbidden || a.Body != "" {
+		t.Errorf("one that went on: the web tier got %q, and its client %+v", body, a)
+	}
+	waiting = ask()
+	release <- http.StatusForbidden
+	if a := <-waiting; a.Status != 503 || a.Body != "Back at noon.\n" || a.Header.Get("Retry-After") == "" {
+		t.Errorf("one that waited for too long got %+v", a)
+	}
+	holder.CloseClientConnections()
+	holder.Close()
+	if a := <-ask(); a.Status != 503 || a.Body != "Back at noon.\n" {
+		t.Errorf("without the tier `hold` one got %+v", a)
+	}
+	if a := askNginx(t, "http://"+addr+"/.stackctl/hold"); a.Status != 404 {
+		t.Errorf("a visitor who asks for the inner address gets %+v", a)
 	}
 }

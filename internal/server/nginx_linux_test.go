@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,7 @@ func startNginxWith(t *testing.T, dir, version string, chosen stack.Settings, up
 	source = []byte(stack.RenderVersions(stack.RenderFeatures(string(source), chosen.With, chosen.Variables), []string{"NGINX_VERSION=" + version}))
 	addr := tiertest.FreeAddr(t)
 	conf := strings.NewReplacer("/run/nginx", dir, "/etc/nginx/live", dir, "listen 5002", "listen "+addr, "127.0.0.1:8081", tiertest.FreeAddr(t), "/dev/stdout", dir+"/access.log",
-		"listen 5004", "listen "+tiertest.FreeAddr(t), "listen 5443", "listen "+tiertest.FreeAddr(t), "listen 5005", "listen "+tiertest.FreeAddr(t), "server=edge:5140", "server=127.0.0.1:9", "server waf:5003", "server 127.0.0.1:1", "server certs:5003", "server 127.0.0.1:1").Replace(string(source))
+		"listen 5004", "listen "+tiertest.FreeAddr(t), "listen 5443", "listen "+tiertest.FreeAddr(t), "listen 5005", "listen "+tiertest.FreeAddr(t), "server=edge:5140", "server=127.0.0.1:9", "server waf:5003", "server 127.0.0.1:1", "server certs:5003", "server 127.0.0.1:1", "server hold:5006", "server "+cmp.Or(chosen.Variables["HOLD"], "127.0.0.1:1")).Replace(string(source))
 	var servers strings.Builder
 	for _, upstream := range upstreams {
 		fmt.Fprintf(&servers, "server %s max_fails=3 fail_timeout=2s;\n", upstream)

@@ -171,7 +171,7 @@ var (
 )
 
 // RenderFeatures adapts a configuration to the features that are on. A line `# with NAME: text` becomes `text` if the feature is on;
-// a line `text # without NAME` goes then. What begins with `# each VARIABLE: text` becomes a line for each of the variable's values,
+// a line `text # without NAME` goes then. Marks can follow each other. What begins with `# each VARIABLE: text` becomes a line for each of the variable's values,
 // which are separated by commas, with the value in the place of `{}`. `${STACKCTL_NAME:-default}` becomes the variable's value. The
 // rest is unchanged: `$name` is the program's own.
 func RenderFeatures(conf string, with []string, env map[string]string) string {
@@ -182,12 +182,15 @@ func RenderFeatures(conf string, with []string, env map[string]string) string {
 		if m := withoutMark.FindStringSubmatch(text); m != nil && slices.Contains(with, m[1]) {
 			continue
 		}
-		if m := withMark.FindStringSubmatch(text); m != nil {
-			if !slices.Contains(with, m[2]) {
-				out.WriteString(line)
-				continue
+		off := false // a line can be for several features together
+		for m := withMark.FindStringSubmatch(text); m != nil && !off; m = withMark.FindStringSubmatch(text) {
+			if off = !slices.Contains(with, m[2]); !off {
+				text = m[1] + m[3]
 			}
-			text = m[1] + m[3]
+		}
+		if off {
+			out.WriteString(line)
+			continue
 		}
 		values := []string{""}
 		if m := eachMark.FindStringSubmatch(text); m != nil {

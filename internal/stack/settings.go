@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Settings are what can be chosen of the embedded stack besides its port and replicas.
@@ -28,12 +29,28 @@ const (
 	MaintenanceMessage    = "STACKCTL_MAINTENANCE_MESSAGE"
 	MaintenanceRetryAfter = "STACKCTL_MAINTENANCE_RETRY_AFTER"
 	MaintenanceAllow      = "STACKCTL_MAINTENANCE_ALLOW"
+	MaintenanceHold       = "STACKCTL_MAINTENANCE_HOLD"
+)
+
+// What lets requests wait during a maintenance: a feature, and its service.
+const (
+	HoldFeature = "hold"
+	HoldService = "hold"
 )
 
 // Maintenance reports whether there is a maintenance, and what visitors are told.
 func (s Settings) Maintenance() (message string, on bool) {
 	message = cmp.Or(s.Variables[MaintenanceMessage], "We will be back soon.")
 	return message, slices.Contains(s.With, MaintenanceFeature)
+}
+
+// Hold is how long requests may wait during a maintenance; 0 is not at all.
+func (s Settings) Hold() time.Duration {
+	if !slices.Contains(s.With, HoldFeature) {
+		return 0
+	}
+	d, _ := time.ParseDuration(s.Variables[MaintenanceHold]) // it was checked when it was set
+	return d
 }
 
 // Choice is a variable of the embedded stack that a flag of `up` sets, and that a running stack keeps.

@@ -16,8 +16,8 @@ func newMaintenanceCmd(a *app) *cobra.Command {
 		Use:   "maintenance",
 		Short: "Answer 503 with a message instead of passing requests on",
 		Long: "During a maintenance nginx answers every request with 503 and a message: a page for browsers, a line for other clients. Requests in flight are finished; " +
-			"the tiers run on, and are still asked whether they are ready.",
-		Example: "stackctl maintenance on --message 'Back at noon.'\nstackctl maintenance on --allow 192.0.2.0/24\nstackctl maintenance off",
+			"the tiers run on, and are still asked whether they are ready. With --hold, requests wait before they get the message, and go on if the maintenance ends meanwhile.",
+		Example: "stackctl maintenance on --message 'Back at noon.'\nstackctl maintenance on --hold 30s   # for a short one: nobody notices more than a pause\nstackctl maintenance on --allow 192.0.2.0/24\nstackctl maintenance off",
 		Args:    cli.Usage(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.maintenanceState(cmd.Context()) },
 	}
@@ -35,6 +35,7 @@ func newMaintenanceCmd(a *app) *cobra.Command {
 	on.Flags().StringVar(&o.Message, "message", "", "what visitors read (default: We will be back soon.)")
 	on.Flags().DurationVar(&o.RetryAfter, "retry-after", 2*time.Minute, "when clients are told to come again")
 	on.Flags().StringSliceVar(&o.Allow, "allow", nil, "addresses and networks that are served as ever, such as 192.0.2.0/24")
+	on.Flags().DurationVar(&o.Hold, "hold", 0, "let requests wait so long before they get the message, 1s to 5m (default: not at all)")
 	off := &cobra.Command{
 		Use: "off", Short: "End the maintenance", Example: "stackctl maintenance off",
 		Args: cli.Usage(cobra.NoArgs),
@@ -79,6 +80,9 @@ func (a *app) maintenanceState(ctx context.Context) error {
 	text := "off"
 	if message, on := chosen.Maintenance(); on {
 		text = "on: " + message
+	}
+	if held := chosen.Hold(); held > 0 {
+		text += "; requests wait for " + held.String() + " before they are told"
 	}
 	a.Tell("maintenance is " + text)
 	return nil
