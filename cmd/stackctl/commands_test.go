@@ -88,7 +88,7 @@ func commandArgs(text string) map[string][]string {
 
 // commandSkips say why a command is not run.
 var commandSkips = map[string]string{
-	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "certs": "the certs tier: as serve", "waf": "the firewall's tier: as serve", "archive": "the archive tier: as serve", "edge": "the tier of nginx's metrics: as serve", "demo": "runs until Ctrl-C, with an engine of its own",
+	"serve": "the web tier: reads nothing of an engine, and logs JSON by slog", "certs": "the certs tier: as serve", "waf": "the firewall's tier: as serve", "hold": "the tier that requests wait for: as serve", "archive": "the archive tier: as serve", "edge": "the tier of nginx's metrics: as serve", "demo": "runs until Ctrl-C, with an engine of its own",
 	"completion": "prints a script of cobra's", "help": "prints our own text", "man": "prints our own text",
 }
 

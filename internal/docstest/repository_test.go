@@ -473,7 +473,7 @@ func TestVerbs(t *testing.T) {
 func TestTheTiers(t *testing.T) {
 	t.Run("web", func(t *testing.T) {
 		testTier(t, "docs/web.md", func(packageName string) bool {
-			return packageName != "waf" && packageName != "certs" && packageName != "archive" && packageName != "edge"
+			return packageName != "waf" && packageName != "certs" && packageName != "archive" && packageName != "edge" && packageName != "hold"
 		})
 	})
 	t.Run("waf", func(t *testing.T) {
@@ -481,6 +481,9 @@ func TestTheTiers(t *testing.T) {
 	})
 	t.Run("edge", func(t *testing.T) {
 		testTier(t, "docs/monitoring.md", func(packageName string) bool { return packageName == "edge" || packageName == "tier" })
+	})
+	t.Run("hold", func(t *testing.T) {
+		testTier(t, "docs/maintenance.md", func(packageName string) bool { return packageName == "hold" })
 	})
 	t.Run("certs", func(t *testing.T) {
 		testTier(t, "docs/tls.md", func(packageName string) bool { return packageName == "certs" || packageName == "tier" })
@@ -535,7 +538,9 @@ func testTier(t *testing.T, name string, belongs func(packageName string) bool) 
 		})
 	}
 	docstest.Same(t, "variable", name+`, "Environment",`, column("Environment", "Variable"), variables)
-	docstest.Same(t, "metric", name+`, "Metrics",`, column("Metrics", "Metric"), metrics)
+	if len(metrics) > 0 {
+		docstest.Same(t, "metric", name+`, "Metrics",`, column("Metrics", "Metric"), metrics)
+	}
 	docstest.Same(t, "message", name+`, "Logs",`, column("Logs", "`msg`"), messages)
 }
 

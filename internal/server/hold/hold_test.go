@@ -44,7 +44,7 @@ func start(t *testing.T, pairs ...string) (addr string, release chan struct{}, s
 	go func() { done <- Run(ctx, cfg, release, io.Discard) }()
 	t.Cleanup(cancel)
 	tiertest.WaitFor(t, "the tier to listen", func() bool {
-		resp, err := http.Get("http://" + addr + "/healthz") //nolint:noctx // a test's own server
+		resp, err := http.Get("http://" + addr + "/healthz")
 		if err == nil {
 			resp.Body.Close()
 		}
