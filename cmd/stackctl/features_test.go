@@ -33,7 +33,8 @@ func TestFeaturesUnderLoad(t *testing.T) {
 	}
 	run("up", "--scale", "web=2")
 	for _, args := range [][]string{
-		{"up", "--with", "waf"}, {"up", "--with", "tls", "--tls-port", tls}, {"up"}, {"scale", "web=3"}, {"scale", "waf=2"}, {"rollout", "web", "--env", "A=1"},
+		{"rollout", "web", "--env", "B=1"}, {"up", "--with", "waf"}, // which takes the variable back, too
+		{"up", "--with", "tls", "--tls-port", tls}, {"up"}, {"scale", "web=3"}, {"scale", "waf=2"}, {"rollout", "web", "--env", "A=1"},
 		{"rollback", "web"}, {"up", "--without", "waf"}, {"up", "--without", "limits"}, {"up", "--without", "tls"},
 	} {
 		load := loadtest.Start(t.Context(), loadtest.Target{URL: "http://127.0.0.1:" + port + "/count", Rate: 100, Follow: true})

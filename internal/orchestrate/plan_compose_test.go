@@ -2,6 +2,7 @@ package orchestrate_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -379,6 +380,41 @@ func TestDependantsRestartWhereTheySaySo(t *testing.T) {
 	plan := w.plan().String()
 	if !strings.Contains(plan, `start container p-b-1: service "a", on which it depends, is recreated`) || strings.Contains(plan, "p-c-1") {
 		t.Errorf("plan:\n%s", plan)
+	}
+	w.up()
+	w.settled()
+}
+
+// A front whose new configuration leads to a new service is not told of replaced replicas before that one is ready.
+func TestANewServiceIsReadyBeforeItsFrontReloads(t *testing.T) {
+	file := func(env, upstreams, services string) string {
+		return `
+services:
+  proxy: {image: a, x-stackctl: {upstreams: c}, depends_on: [web], configs: [{source: c, target: /etc/c.conf}]}
+  web: {image: b, scale: 2, environment: {A: "` + env + `"}}
+` + services + `
+configs: {c: {content: "upstream web {\n  server web:80;\n}\n` + upstreams + `"}}
+`
+	}
+	w := newWorld(t, compose(t, file("1", "", "")))
+	w.up()
+	w.settled()
+	w.use(compose(t, file("2", `upstream waf {\n  server waf:81;\n}\n`, "  waf: {image: b}")))
+	plan := w.plan()
+	var lines []string
+	for line := range strings.Lines(plan.String()) {
+		if strings.Contains(line, "p-waf-1") || strings.Contains(line, "reload container") {
+			lines = append(lines, line)
+		}
+	}
+	ready := regexp.MustCompile(`^ *(\d+) await container p-waf-1`)
+	for i, line := range lines {
+		if strings.Contains(line, "reload container") {
+			if i == 0 || ready.FindStringSubmatch(lines[i-1]) == nil || !regexp.MustCompile(`after .*\b`+ready.FindStringSubmatch(lines[i-1])[1]+`\b`).MatchString(line) {
+				t.Errorf("the first reload does not come after waf is ready:\n%s", plan)
+			}
+			break
+		}
 	}
 	w.up()
 	w.settled()

@@ -106,6 +106,11 @@ func (d decision) variables() []string {
 	return d.image.Variables
 }
 
+// isNew reports whether a service has no replicas yet.
+func isNew(replicas []decision) bool {
+	return !slices.ContainsFunc(replicas, func(d decision) bool { return d.fate != create })
+}
+
 // upstreamAddresses lists, for every service, the addresses of its replicas on a network that it shares with the front. Those
 // of a service that is not part of this run stay as they are.
 func (p *planner) upstreamAddresses(front decision, inTheEnd bool) map[string][]string {
@@ -117,7 +122,7 @@ func (p *planner) upstreamAddresses(front decision, inTheEnd bool) map[string][]
 	}
 	for name, replicas := range p.decisions {
 		for _, d := range replicas {
-			if d.fate == create && !inTheEnd {
+			if d.fate == create && !inTheEnd && !isNew(replicas) {
 				continue
 			}
 			for _, key := range front.networkKeys() {

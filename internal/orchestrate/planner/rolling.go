@@ -173,7 +173,8 @@ func (p *planner) planRolling(name string) error {
 		}
 		told := slices.Clone(ready)
 		for _, front := range p.fronts(p.decisions[name][batch[0]]) {
-			told = append(told, p.reload(front, p.files(front, false), "service "+strconv.Quote(name)+" has new replicas", ready, p.options.Drain)...)
+			after := slices.Concat(ready, p.newBehind(front))
+			told = append(told, p.reload(front, p.files(front, false), "service "+strconv.Quote(name)+" has new replicas", after, p.options.Drain)...)
 		}
 		before = nil
 		for _, i := range batch {
@@ -183,6 +184,21 @@ func (p *planner) planRolling(name string) error {
 		}
 	}
 	return nil
+}
+
+// newBehind are the waits for services without replicas so far that a front's new configuration leads to.
+func (p *planner) newBehind(front decision) (waits []int) {
+	for _, name := range p.behind(front) {
+		if !isNew(p.decisions[name]) {
+			continue
+		}
+		for _, d := range p.decisions[name] {
+			if _, begins := p.made.starts[d.called()]; begins {
+				waits = append(waits, p.ready(d))
+			}
+		}
+	}
+	return waits
 }
 
 // updateOf is the service's deploy.update_config.

@@ -2,6 +2,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,7 @@ func Up(s *stack.Stack, observed *observe.Observed, images map[string]Image, opt
 }
 
 // serviceOrder sorts the services so that each comes after what it depends on, a front after those that it leads to where that is
-// possible, and by name otherwise.
+// possible, and otherwise by name, those without containers first.
 func (p *planner) serviceOrder() ([]string, error) {
 	var order []string
 	state := map[string]int{} // 1 being visited, 2 done
@@ -193,7 +194,12 @@ func (p *planner) serviceOrder() ([]string, error) {
 		order = append(order, name)
 		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.stack.Project.Services)) {
+	names := slices.Sorted(maps.Keys(p.stack.Project.Services))
+	// New ones first: a front that is told of a replaced replica has its new configuration, which can lead to them.
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(min(1, len(p.observed.Of(a))), min(1, len(p.observed.Of(b))))
+	})
+	for _, name := range names {
 		if err := visit(name); err != nil {
 			return nil, err
 		}
